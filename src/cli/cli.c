@@ -1,0 +1,82 @@
+/* cli.c - see cli.h. */
+#include "cli/cli.h"
+#include <unistd.h>
+
+Common common;
+
+bool colour_on(FILE *f)
+{
+    const char *no = getenv("NO_COLOR");
+    return isatty(fileno(f)) && !(no && *no);
+}
+
+int die(const Err *e)
+{
+    bool c = colour_on(stderr);
+    fflush(stdout);
+    fprintf(stderr, "moat: %serror:%s %s", c ? "\033[31m" : "", c ? "\033[0m" : "", e->message);
+    if (e->line != 0)
+        fprintf(stderr, " (line %" PRIu64 ")", e->line);
+    else if (e->at != 0)
+        fprintf(stderr, " (byte %" PRIu64 ")", e->at - 1);
+    fputc('\n', stderr);
+    if (*e->hint)
+        fprintf(stderr, "moat: hint: %s\n", e->hint);
+    return e->code == E_USAGE ? EXIT_USAGE : EXIT_BROKEN;
+}
+
+int usage(const char *fmt, ...)
+{
+    va_list ap;
+    fputs("moat: error: ", stderr);
+    va_start(ap, fmt);
+    vfprintf(stderr, fmt, ap);
+    va_end(ap);
+    fputc('\n', stderr);
+    return EXIT_USAGE;
+}
+
+int exit_of(const Findings *l, Severity fallback, bool unjudged)
+{
+    Severity limit = fallback;
+    if (common.fail_on != NULL)
+        severity_parse(str(common.fail_on), &limit);   /* main.c has checked the word */
+    if (findings_at_or_above(l, limit) > 0)
+        return EXIT_FINDINGS;
+    return unjudged ? EXIT_BROKEN : EXIT_CLEAN;
+}
+
+void json_begin(JsonOut *w, const char *schema, const Findings *l)
+{
+    json_open(w, '{');
+    json_key(w, "schema");
+    json_put_z(w, schema);
+    findings_json(l, w);
+}
+
+bool json_finish(JsonOut *w)
+{
+    json_close(w, '}');
+    buf_byte(w->b, '\n');
+    Err e = { 0 };
+    if (w->b->bad)
+        err_nomem(&e);
+    else if (fwrite(w->b->p, 1, w->b->n, stdout) != w->b->n || fflush(stdout) != 0)
+        err_set(&e, E_IO, "standard output: %m");
+    else
+        return true;
+    return die(&e), false;
+}
+
+Str actor_text(char out[static 32])
+{
+    int n = snprintf(out, 32, "uid:%u", (unsigned)getuid());
+    return (Str){ out, (size_t)n };
+}
+
+Pipeline *cli_pipeline(Arena *a, Err *e) { return pipeline_find(a, common.config, e); }
+
+Ledger *cli_ledger(const Pipeline *p, Err *e)
+{
+    return pipeline_state_make(p, e) ? ledger_open(pipeline_state(p, "ledger.db"), e) : NULL;
+}
