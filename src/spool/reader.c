@@ -1,0 +1,119 @@
+/* reader.c - the consumer's side of spool.h. */
+#include "base/file.h"
+#include "spool/frame.h"
+#include <errno.h>
+#include <sys/stat.h>
+
+struct SpoolReader {
+    char        dir[512];
+    Map         map;
+    bool        mapped;
+    SpoolCursor at;                                    /* next_seq: the smallest seq not yet given out */
+    SpoolGaps   gaps;
+};
+
+SpoolReader *spool_reader_open(const char *dir, SpoolCursor from, Err *e)
+{
+    SpoolReader *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        return err_nomem(e), NULL;
+    r->at = from;
+    struct stat st;
+    if (stat(dir, &st) != 0)
+        err_set(e, E_IO, "%s: %m", dir);
+    else if (snprintf(r->dir, sizeof r->dir, "%s", dir) >= (int)sizeof r->dir)
+        err_set(e, E_IO, "%s: path too long", dir);
+    else
+        return r;
+    free(r);
+    return NULL;
+}
+
+void spool_reader_close(SpoolReader *r)
+{
+    if (r != NULL)
+        file_unmap(&r->map);
+    free(r);
+}
+
+/* Opens the segment the cursor names, or the oldest that still exists above it.  False: none yet, or *e. */
+static bool enter(SpoolReader *r, Err *e)
+{
+    char     path[600], name[SEGMENT_NAME];
+    uint64_t lowest, highest;
+    Segment  head;
+    if (!segments_in(r->dir, &lowest, &highest) || r->at.segment > highest)
+        return false;
+    if (r->at.segment < lowest)
+        r->at.segment = lowest, r->at.offset = 0;
+    segment_name(r->at.segment, name);
+    snprintf(path, sizeof path, "%s/%s", r->dir, name);
+    if (!file_map(path, &r->map, e))
+        return false;
+    r->mapped = true;
+    if (r->at.offset < SPOOL_HEADER)
+        r->at.offset = SPOOL_HEADER;
+    if (segment_get(r->map.bytes, &head, NULL) || r->at.segment < highest)
+        return true;                                   /* a damaged header hides no frame: seq and crc stand in each */
+    file_unmap(&r->map), r->mapped = false;            /* prepared ahead, not yet in use */
+    return false;
+}
+
+static bool later_segment(const SpoolReader *r)
+{
+    uint64_t lowest, highest;
+    char     path[600], name[SEGMENT_NAME];
+    if (!segments_in(r->dir, &lowest, &highest) || highest <= r->at.segment)
+        return false;
+    segment_name(r->at.segment + 1, name);
+    snprintf(path, sizeof path, "%s/%s", r->dir, name);
+    defer_map Map m;
+    Segment       head;
+    return highest > r->at.segment + 1 || (file_map(path, &m, NULL) && segment_get(m.bytes, &head, NULL));
+}
+
+/* One step inside the mapped segment: a frame, or SPOOL_END at its end. */
+static SpoolRead step(SpoolReader *r, SpoolFrame *out)
+{
+    uint64_t bad_from = 0, at = r->at.offset;
+    for (; at + SPOOL_FRAME <= r->map.bytes.n; at += 8) {
+        FrameState state = frame_get(r->map.bytes, at, out);
+        if (state == FRAME_NONE && bad_from == 0)
+            return SPOOL_END;
+        if (state == FRAME_GOOD && out->seq >= r->at.next_seq) {
+            r->gaps.bytes += bad_from ? at - bad_from : 0;
+            r->gaps.frames += out->seq - r->at.next_seq;
+            r->at.offset = at + frame_size(out->payload.n);
+            r->at.next_seq = out->seq + 1;
+            return SPOOL_FRAME_READ;
+        }
+        if (bad_from == 0)
+            bad_from = at;
+    }
+    return SPOOL_END;
+}
+
+SpoolRead spool_next(SpoolReader *r, SpoolFrame *out, Err *e)
+{
+    for (;;) {
+        Err mine = { 0 };
+        if (!r->mapped && !enter(r, &mine)) {
+            if (mine.code == E_OK)
+                return SPOOL_END;
+            if (e != NULL)
+                *e = mine;
+            return SPOOL_FAILED;
+        }
+        /* Asked before the last look: a frame written in between must not be skipped with its segment. */
+        bool more = later_segment(r);
+        if (step(r, out) == SPOOL_FRAME_READ)
+            return SPOOL_FRAME_READ;
+        if (!more)
+            return SPOOL_END;
+        file_unmap(&r->map), r->mapped = false;
+        r->at.segment++, r->at.offset = 0;
+    }
+}
+
+SpoolCursor spool_tell(const SpoolReader *r) { return r->at; }
+SpoolGaps   spool_gaps(const SpoolReader *r) { return r->gaps; }
