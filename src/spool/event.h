@@ -1,0 +1,37 @@
+/* event.h - what a request event says; one per request, whatever became of it.
+ *
+ * The payload of a SPOOL_REQUEST frame is one JSON object with the members of the table in event.c, in that order;
+ * empty texts and zero numbers that mean "not known" are left out.  Members are only ever added. */
+#ifndef EVENT_H
+#define EVENT_H
+#include "format/json.h"
+
+typedef struct Event {
+    Str      request;                                  /* id of the request, hex                             */
+    Str      endpoint;                                 /* "endpoints.predict"; empty: no route matched       */
+    Str      model;                                    /* SHA-256 of the model file behind it, hex           */
+    Str      key;                                      /* public id of the API key                           */
+    Str      address;                                  /* client address                                     */
+    Str      method;
+    uint64_t status;                                   /* what the client got                                */
+    Str      verdict;                                  /* pass | refuse | fail                               */
+    Str      reason;                                   /* why: the reason code's name                        */
+    uint64_t checks;                                   /* bitmask of the checks that ran (gate/gate.h)       */
+    uint64_t cost;                                     /* units charged to the limits                        */
+    uint64_t bytes_in, bytes_out;
+    uint64_t upstream_us, total_us;                    /* time waiting for the model; time in all            */
+    Str      prediction;                               /* released answer as JSON, when the policy keeps it  */
+} Event;
+
+/* Appends the object to b; false only when out of memory. */
+bool event_put(Buf *b, const Event *v);
+/* Reads it back (texts in the arena); false with *e when it is not an event. */
+bool event_get(Arena *a, Str payload, Event *out, Err *e);
+
+/* base32 (RFC 4648 s6, lower case, unpadded) of producer and seq: the same on every retry. */
+enum { EVENT_ID = 40 };
+void event_id(const uint8_t producer[static 16], uint64_t seq, char out[static EVENT_ID]);
+/* The members and their meaning, for doc/records.md's neighbour doc/events.md. */
+void event_text(Buf *out);
+
+#endif
