@@ -1,0 +1,27 @@
+/* num - numbers without opinions: kernels over rows of floats, and the models that are made of them.
+ *
+ * A kernel exists twice: kernel.c is the truth, kernel_avx2.c is what runs where the processor can; the test holds
+ * them together on random sizes, tails and unaligned starts.  kernels() asks the processor; call it once per job and
+ * keep the pointer.  Nothing here allocates, reads files or knows what a number means.
+ *
+ *     kernel.h   products and gradients of a linear layer        softmax.h  multinomial logistic regression
+ *
+ * How to add one more: a pointer in Kernels, the plain loop, the fast one, a row in test/unit/num.c.
+ * Trusted: the caller's sizes. */
+#ifndef KERNEL_H
+#define KERNEL_H
+#include "base/base.h"
+
+/* Rows come as pointers, so a shuffled batch is read where it lies. */
+typedef struct Kernels {
+    const char *name;
+    /* out[i * outs + k] = sum over f of x[i][f] * w[k * n + f] */
+    void (*products)(const float *const *x, size_t rows, size_t n, const float *w, size_t outs, float *out);
+    /* sum[k * n + f] = sum over i of g[i * outs + k] * x[i][f]; the fast one adds up in float: keep rows <= 256 */
+    void (*gradient)(const float *const *x, size_t rows, size_t n, const float *g, size_t outs, float *sum);
+} Kernels;
+
+extern const Kernels kernels_plain, kernels_avx2;
+const Kernels *kernels(void);                          /* the best this machine can run */
+
+#endif

@@ -1,0 +1,85 @@
+#include "../test.h"
+#include "base/rng.h"
+#include "num/softmax.h"
+#include <math.h>
+
+enum { ROWS = 21, FEATURES = 1100, OUTS = 7 };
+static float mem_x[ROWS * (FEATURES + 3) + 8], mem_w[OUTS * FEATURES + 8], mem_g[ROWS * OUTS];
+
+static void fill(Rng *r, float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        v[i] = (float)(rng_unit(r) * 4 - 2);
+}
+
+/* What the sum of magnitudes allows a float sum in two steps: far less than a wrong term would change. */
+static bool close_to(double got, double want, double magnitude) { return fabs(got - want) <= 4e-6 * (magnitude + 1); }
+
+/* One shape: pointers start at any of four bytes-unaligned places, and the guard behind the output must survive. */
+static void agree(Rng *r, size_t rows, size_t n, size_t outs)
+{
+    static float want[OUTS * FEATURES + 1], got[OUTS * FEATURES + 1], p_want[ROWS * OUTS + 1], p_got[ROWS * OUTS + 1];
+    const float *x[ROWS], *w = mem_w + rng_below(r, 8);
+    for (size_t i = 0; i < rows; i++)
+        x[i] = mem_x + i * (n + 3) + rng_below(r, 8);
+    p_got[rows * outs] = got[outs * n] = 12345;
+    kernels_plain.products(x, rows, n, w, outs, p_want);
+    kernels()->products(x, rows, n, w, outs, p_got);
+    for (size_t i = 0; i < rows * outs; i++)
+        CHECK(close_to((double)p_got[i], (double)p_want[i], 4.0 * (double)n / 8));
+    kernels_plain.gradient(x, rows, n, mem_g, outs, want);
+    kernels()->gradient(x, rows, n, mem_g, outs, got);
+    for (size_t i = 0; i < outs * n; i++)
+        CHECK(close_to((double)got[i], (double)want[i], 4.0 * (double)rows));
+    CHECK(p_got[rows * outs] == 12345 && got[outs * n] == 12345);
+}
+
+TEST(num, every_kernel_agrees_with_the_plain_one)
+{
+    Rng r = rng_of(1);
+    fill(&r, mem_x, len_of(mem_x)), fill(&r, mem_w, len_of(mem_w)), fill(&r, mem_g, len_of(mem_g));
+    for (size_t n = 0; n < 80; n++)
+        agree(&r, 1 + n % ROWS, n, 1 + n % OUTS);
+    for (int i = 0; i < 200; i++)
+        agree(&r, 1 + rng_below(&r, ROWS), rng_below(&r, FEATURES + 1), 1 + rng_below(&r, OUTS));
+}
+
+TEST(num, a_kernel_gives_a_row_the_same_bits_wherever_it_stands)
+{
+    Rng          r = rng_of(2);
+    const float *x[ROWS];
+    float        together[ROWS * OUTS], alone[OUTS];
+    fill(&r, mem_x, len_of(mem_x)), fill(&r, mem_w, len_of(mem_w));
+    for (size_t i = 0; i < ROWS; i++)
+        x[i] = mem_x + i * 333;
+    kernels()->products(x, ROWS, 331, mem_w, OUTS, together);
+    for (size_t i = 0; i < ROWS; i++) {
+        kernels()->products(x + i, 1, 331, mem_w, OUTS, alone);
+        CHECK(memcmp(alone, together + i * OUTS, sizeof alone) == 0);
+    }
+}
+
+/* By hand: softmax(1, 2, 3) with forty-digit arithmetic; log-sum-exp(1, 2, 3) = 3.4076059644443803. */
+TEST(num, softmax_is_stable)
+{
+    float  v[3] = { 1, 2, 3 }, big[3] = { 1000, 1001, 1002 }, far[2] = { -30000, 30000 };
+    double lse = softmax_of(v, 3);
+    CHECK(fabs(lse - 3.4076059644443803) < 1e-12);
+    CHECK(fabsf(v[0] - 0.09003057317038046f) < 1e-8f && fabsf(v[2] - 0.6652409557748219f) < 1e-7f);
+    CHECK(fabs(softmax_of(big, 3) - 1002.4076059644444) < 1e-9);
+    CHECK(memcmp(v, big, sizeof v) == 0);
+    CHECK(softmax_of(far, 2) == 30000 && far[0] == 0 && far[1] == 1);
+}
+
+TEST(num, predictions_use_mean_scale_and_bias)
+{
+    float        weight[] = { 1, 0, 0, 1 }, bias[] = { 0.5f, 0 }, mean[] = { 1, 2 }, scale[] = { 2, 4 }, p[2];
+    Softmax      m = { 2, 2, weight, bias, mean, scale };
+    float        in[] = { 3, 2 }, x[2];
+    const float *row = x;
+    softmax_prepare(&m, in, x);
+    CHECK(x[0] == 1 && x[1] == 0);
+    softmax_predict(&m, kernels(), &row, 1, p);
+    CHECK(fabsf(p[0] - 1 / (1 + expf(-1.5f))) < 1e-6f && fabsf(p[0] + p[1] - 1) < 1e-6f);
+    CHECK(largest(p, 2) == 0);
+}
