@@ -1,0 +1,12 @@
+/* gate_cmds.h - the verbs of `moat gate`.  Each lives in its file with its options; the rows that name them are in gate.c.
+ *
+ * How to add one more: declare the function and its options (with their number) here, and a row in gate.c. */
+#ifndef GATE_CMDS_H
+#define GATE_CMDS_H
+#include "cli/cli.h"
+
+int gate_key(int argc, char **argv);                   /* gate_key.c    */
+int gate_run(int argc, char **argv);                   /* gate_run.c    */
+int gate_schema(int argc, char **argv);                /* gate_schema.c */
+
+#endif
