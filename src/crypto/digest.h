@@ -17,6 +17,7 @@ typedef struct Digest {                               /* SHA-256, the digest of 
 } Digest;
 
 Digest sha256(Str s);
+Digest sha256_of(const Str *parts, size_t n);         /* of the parts one after the other */
 void   sha384(Str s, uint8_t out[static SHA384_SIZE]);
 void   sha512(Str s, uint8_t out[static SHA512_SIZE]);
 
