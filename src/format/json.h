@@ -3,7 +3,9 @@
  * Two ways in.  The *push* parser takes bytes cut anywhere and calls back with events; it keeps a fixed state and
  * never sees the whole text.  The *tree* keeps everything in an arena; it is built on the push parser, so both accept
  * the same language.  Two profiles: GRAMMAR is RFC 8259 as written; STRICT also refuses what two readers could
- * understand differently (duplicate keys, huge integers, lone surrogates, deep nesting: see the table in json.c).
+ * understand differently (duplicate keys, huge integers, lone surrogates, deep nesting: the limits are named below).
+ * Neither accepts what RFC 8259 has no word for: comments, NaN, single quotes, a byte order mark, bytes that are not
+ * UTF-8, anything behind the document.
  *
  * Trusted: nothing.  The text comes from strangers; every depth, length and count meets a named limit. */
 #ifndef JSON_H
@@ -12,6 +14,83 @@
 
 typedef enum { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT } JsonType;
 typedef enum { JSON_GRAMMAR, JSON_STRICT } JsonProfile;
+
+/* ---- limits */
+
+enum {
+    JSON_DEPTH_GRAMMAR = 512,                         /* open brackets; the RFC lets a parser set a limit (s9)      */
+    JSON_DEPTH_STRICT = 64,
+    JSON_NUMBER_MAX = 128,                            /* strict: bytes of a number                                  */
+    JSON_INTEGER_MAX = 40,                            /* strict: bytes of one without fraction and exponent, which
+                                                         also must lie in [-2^63, 2^64-1]; others must be finite    */
+    JSON_KEY_MAX = 1024,                              /* strict: bytes of an unescaped key                          */
+    JSON_KEYS_MAX = 4096,                             /* strict: keys of one object                                 */
+    JSON_KEYS_OPEN_MAX = 65536,                       /* strict: keys of all objects that are open at one time      */
+    JSON_PUSH_GROW = 4 << 20,                         /* an arena of this limit is enough for any strict text       */
+};
+
+/* ---- the push parser: bytes in, events out; the same events, verdict and offsets however the input was cut.
+ *
+ * Keys and numbers come whole.  A string value comes in pieces that join to its decoded text: the first has `first`
+ * set, the last has not `more` (a short string is one piece with `first` and without `more`); where the pieces
+ * part depends on the cut, and a piece may end inside a character.  A lone surrogate, which only GRAMMAR lets pass,
+ * reads as U+FFFD.  `text` is borrowed until the callback returns. */
+
+typedef enum { JSON_VALUE, JSON_OPEN, JSON_CLOSE, JSON_KEY } JsonStep;
+
+typedef struct JsonEvent {
+    JsonStep step;                                    /* VALUE: a scalar; OPEN, CLOSE: of an array or object       */
+    JsonType type;                                    /* of the value; of a KEY: JSON_STRING                       */
+    bool     first, more;
+    unsigned depth;                                   /* brackets open around the value or key: 0 at the root      */
+    uint64_t at, end;                                 /* first byte of the token; behind its (piece's) last byte   */
+    Str      text;                                    /* key, string: decoded; number: the literal                 */
+} JsonEvent;
+
+/* Returns false to stop: the feed returns false too and leaves *e to the callback. */
+typedef bool JsonFn(void *ctx, const JsonEvent *ev);
+
+typedef struct JsonPushConf {
+    JsonProfile     profile;
+    JsonFn         *fn;                               /* NULL: only the verdict                                    */
+    void           *ctx;
+    Arena          *grow;                             /* for keys cut in two and objects of many keys; may be NULL:
+                                                         then such a text is refused with E_LIMIT                  */
+    const uint64_t *hash_key;                         /* two secret words for the set of keys; NULL: fresh ones    */
+    uint64_t        string_max;                       /* bytes of a decoded string value; 0: no limit              */
+} JsonPushConf;
+
+/* The set of keys seen in the open objects; all of JsonPush is private. */
+enum { JSON_KEYS_SMALL = 16, JSON_CARRY_SMALL = 128 };
+typedef struct JsonKeys {
+    uint64_t  key[2], small[JSON_KEYS_SMALL];
+    uint64_t *hash;                                   /* a stack: the keys of the outermost object come first      */
+    uint32_t *slot;                                   /* index over it, once it left `small`                       */
+    uint32_t  n, cap, slots;
+} JsonKeys;
+
+typedef struct JsonPush {
+    JsonPushConf conf;
+    JsonKeys     keys;
+    char        *carry;                               /* the part of a key or number that earlier feeds brought    */
+    size_t       carry_n, carry_cap;
+    uint64_t     fed, token, escape, length;          /* offsets: of this feed, token, \\u; bytes of this string   */
+    uint64_t     objects[JSON_DEPTH_GRAMMAR / 64];    /* one bit for each open bracket                             */
+    uint32_t     marks[JSON_DEPTH_STRICT];            /* keys.n when that bracket opened                           */
+    uint32_t     depth;
+    uint16_t     high, unit;                          /* pending high surrogate; the \\u being read                */
+    uint8_t      state, number, literal, done, hex, need, low, top;
+    bool         is_key, first, failed;
+    char         carry_small[JSON_CARRY_SMALL];
+} JsonPush;
+_Static_assert(sizeof(JsonPush) <= 1024, "a gateway holds one for each request");
+
+/* No memory beyond *p and conf.grow is ever used, so there is nothing to free. */
+void json_push_begin(JsonPush *p, const JsonPushConf *conf);
+/* False once the text is refused (it stays so); the place is in *e. */
+bool json_push_feed(JsonPush *p, Str bytes, Err *e);
+/* True when the text was one whole document. */
+bool json_push_end(JsonPush *p, Err *e);
 
 /* ---- the tree; every node and text lives in the arena it was parsed into (YAML fills the same tree) */
 
