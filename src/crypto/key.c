@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PEM_LIMIT = 4096, DER_MAX = 120, SIGNATURE_MAX = 128 };
+enum { PEM_LIMIT = 4096, DER_MAX = 158, SIGNATURE_MAX = 141 };
 
 struct Key {
     EVP_PKEY *pkey;
@@ -25,15 +25,17 @@ struct Key {
 typedef struct KindRow {
     const char *name, *head;                           /* head: the DER before the key itself */
     size_t      head_len, der_len;
-    const char *hash;                                  /* NULL: the scheme brings its own     */
+    const char *curve, *hash;                          /* NULL: the scheme brings its own     */
 } KindRow;
 
 static const KindRow kinds[] = {
-    [KEY_ED25519] = { "ed25519", "\x30\x2A\x30\x05\x06\x03\x2B\x65\x70\x03\x21\x00", 12, 44, NULL },
+    [KEY_ED25519] = { "ed25519", "\x30\x2A\x30\x05\x06\x03\x2B\x65\x70\x03\x21\x00", 12, 44, NULL, NULL },
     [KEY_P256] = { "p256", "\x30\x59\x30\x13\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x08\x2A\x86\x48\xCE\x3D\x03\x01\x07\x03\x42\x00\x04",
-                   27, 91, "SHA2-256" },
+                   27, 91, "P-256", "SHA2-256" },
     [KEY_P384] = { "p384", "\x30\x76\x30\x10\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x05\x2B\x81\x04\x00\x22\x03\x62\x00\x04", 24, 120,
-                   "SHA2-384" },
+                   "P-384", "SHA2-384" },
+    [KEY_P521] = { "p521", "\x30\x81\x9B\x30\x10\x06\x07\x2A\x86\x48\xCE\x3D\x02\x01\x06\x05\x2B\x81\x04\x00\x23\x03\x81\x86\x00\x04", 26, 158,
+                   "P-521", "SHA2-512" },
 };
 
 const char *key_kind_name(KeyKind k) { return kinds[k].name; }
@@ -110,7 +112,7 @@ static Key *key_take(EVP_PKEY *pkey, bool has_private, Err *e)
     }
     *k = (Key){ .pkey = pkey, .has_private = has_private };
     if (!der_of(pkey, der, &n) || !kind_of_der((Str){ (char *)der, n }, &k->kind))
-        err_set(e, E_CRYPTO, "not an Ed25519, P-256 or P-384 key, and no other kind is used");
+        err_set(e, E_CRYPTO, "not an Ed25519, P-256, P-384 or P-521 key, and no other kind is used");
     else if (k->kind == KEY_ED25519 && !ed25519_point_ok(der + n - 32))
         err_set(e, E_CRYPTO, "a weak or second spelling of an Ed25519 public key");
     else
@@ -121,7 +123,7 @@ static Key *key_take(EVP_PKEY *pkey, bool has_private, Err *e)
 Key *key_new(KeyKind kind, Err *e)
 {
     EVP_PKEY *pkey = kind == KEY_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
-                                         : EVP_PKEY_Q_keygen(NULL, NULL, "EC", kind == KEY_P256 ? "P-256" : "P-384");
+                                         : EVP_PKEY_Q_keygen(NULL, NULL, "EC", kinds[kind].curve);
     if (pkey == NULL)
         return err_openssl(e, "making a key"), NULL;
     return key_take(pkey, true, e);
@@ -181,7 +183,7 @@ Key *key_parse_public(Str pem, Err *e)
     if (!pem_body(pem, &der))
         return err_set(e, E_FORMAT, "public key: not one well-formed PEM block"), NULL;
     if (!kind_of_der(buf_view(&der), &kind))
-        return err_set(e, E_CRYPTO, "public key: not an Ed25519, P-256 or P-384 key in its usual encoding"), NULL;
+        return err_set(e, E_CRYPTO, "public key: not an Ed25519, P-256, P-384 or P-521 key in its usual encoding"), NULL;
     const uint8_t *at = (const uint8_t *)der.p;
     EVP_PKEY      *pkey = d2i_PUBKEY(NULL, &at, (long)der.n);
     if (pkey == NULL)
@@ -211,7 +213,7 @@ static const struct {
 } private_labels[] = {
     { "EC PRIVATE KEY", "an EC key in its old form", "openssl pkcs8 -topk8 -nocrypt -in" },
     { "ENCRYPTED PRIVATE KEY", "encrypted, and moat asks for no password", "openssl pkcs8 -in" },
-    { "RSA PRIVATE KEY", "an RSA key, and only Ed25519, P-256 and P-384 are used", NULL },
+    { "RSA PRIVATE KEY", "an RSA key, and only Ed25519, P-256, P-384 and P-521 are used", NULL },
     { "OPENSSH PRIVATE KEY", "a key of OpenSSH, and PKCS#8 is needed", NULL },
     { "PUBLIC KEY", "a public key where the private one is needed", NULL },
 };

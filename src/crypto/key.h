@@ -7,10 +7,10 @@
 #define KEY_H
 #include "crypto/digest.h"
 
-typedef enum { KEY_ED25519, KEY_P256, KEY_P384 } KeyKind;
+typedef enum { KEY_ED25519, KEY_P256, KEY_P384, KEY_P521 } KeyKind;
 typedef struct Key Key;                                /* may or may not hold the private half */
 
-const char *key_kind_name(KeyKind k);                  /* "ed25519", "p256", "p384" */
+const char *key_kind_name(KeyKind k);                  /* "ed25519", "p256", "p384", "p521" */
 bool        key_kind_parse(Str s, KeyKind *out);
 
 Key *key_new(KeyKind kind, Err *e);                    /* fresh from the CSPRNG.  Owned: key_free() */
@@ -31,7 +31,7 @@ bool    key_public_pem(const Key *k, Buf *out);        /* 64-column base64, head
 void    key_id(const Key *k, char out[static DIGEST_HEX]);
 bool    key_public_raw(const Key *k, uint8_t out[static 32]);   /* Ed25519 only */
 
-/* Ed25519 over the bytes (RFC 8032); ECDSA with the curve's own hash (P-256/SHA-256, P-384/SHA-384), DER. */
+/* Ed25519 over the bytes (RFC 8032); ECDSA with the curve's own hash (SHA-256, SHA-384, SHA-512), DER. */
 bool key_sign(const Key *k, Str message, Buf *signature, Err *e);
 bool key_verify(const Key *k, Str message, Str signature);
 
