@@ -7,7 +7,8 @@
 struct SpoolReader {
     char        dir[512];
     Map         map;
-    bool        mapped;
+    bool        mapped, known;                         /* known: `producer` was read from a header */
+    uint8_t     producer[SPOOL_PRODUCER];
     SpoolCursor at;                                    /* next_seq: the smallest seq not yet given out */
     SpoolGaps   gaps;
 };
@@ -53,7 +54,10 @@ static bool enter(SpoolReader *r, Err *e)
     r->mapped = true;
     if (r->at.offset < SPOOL_HEADER)
         r->at.offset = SPOOL_HEADER;
-    if (segment_get(r->map.bytes, &head, NULL) || r->at.segment < highest)
+    bool good = segment_get(r->map.bytes, &head, NULL);
+    if (good)
+        memcpy(r->producer, head.producer, sizeof r->producer), r->known = true;
+    if (good || r->at.segment < highest)
         return true;                                   /* a damaged header hides no frame: seq and crc stand in each */
     file_unmap(&r->map), r->mapped = false;            /* prepared ahead, not yet in use */
     return false;
@@ -117,3 +121,9 @@ SpoolRead spool_next(SpoolReader *r, SpoolFrame *out, Err *e)
 
 SpoolCursor spool_tell(const SpoolReader *r) { return r->at; }
 SpoolGaps   spool_gaps(const SpoolReader *r) { return r->gaps; }
+
+bool spool_read_producer(const SpoolReader *r, uint8_t out[static SPOOL_PRODUCER])
+{
+    memcpy(out, r->producer, SPOOL_PRODUCER);
+    return r->known;
+}

@@ -74,6 +74,8 @@ typedef struct SpoolGaps {
     uint64_t bytes;                                    /* damaged bytes stepped over    */
 } SpoolGaps;
 SpoolGaps   spool_gaps(const SpoolReader *r);
+/* The id of the folder's producer; false until a segment's header has been read. */
+bool        spool_read_producer(const SpoolReader *r, uint8_t out[static SPOOL_PRODUCER]);
 
 /* CRC-32C (Castagnoli, RFC 3720 B.4); `crc` 0 to start. */
 uint32_t crc32c(uint32_t crc, Str s);

@@ -1,0 +1,106 @@
+/* event.c - see event.h.  One table writes, reads and documents the payload. */
+#include "spool/event.h"
+
+typedef enum { TEXT, NUMBER, RAW } Kind;
+
+static const struct {
+    const char *name;
+    Kind        kind;
+    size_t      offset;
+    const char *meaning;
+} rows[] = {
+    { "request", TEXT, offsetof(Event, request), "id of the request, hex" },
+    { "endpoint", TEXT, offsetof(Event, endpoint), "the part it went to; absent: no route matched" },
+    { "model", TEXT, offsetof(Event, model), "SHA-256 of the model behind it" },
+    { "key", TEXT, offsetof(Event, key), "public id of the API key" },
+    { "address", TEXT, offsetof(Event, address), "client address" },
+    { "method", TEXT, offsetof(Event, method), "HTTP method" },
+    { "status", NUMBER, offsetof(Event, status), "status the client got" },
+    { "verdict", TEXT, offsetof(Event, verdict), "pass, refuse (policy) or fail (upstream or us)" },
+    { "reason", TEXT, offsetof(Event, reason), "name of the reason code" },
+    { "checks", NUMBER, offsetof(Event, checks), "bitmask of the checks that ran" },
+    { "cost", NUMBER, offsetof(Event, cost), "units charged to the limits" },
+    { "bytes_in", NUMBER, offsetof(Event, bytes_in), "request body" },
+    { "bytes_out", NUMBER, offsetof(Event, bytes_out), "response body" },
+    { "upstream_us", NUMBER, offsetof(Event, upstream_us), "microseconds waiting for the model" },
+    { "total_us", NUMBER, offsetof(Event, total_us), "microseconds in all" },
+    { "prediction", RAW, offsetof(Event, prediction), "the released answer, when the policy keeps it" },
+};
+
+static const void *field(const Event *v, size_t i) { return (const char *)v + rows[i].offset; }
+
+bool event_put(Buf *b, const Event *v)
+{
+    JsonOut w = json_out(b);
+    json_open(&w, '{');
+    for (size_t i = 0; i < len_of(rows); i++) {
+        Str      text = rows[i].kind == NUMBER ? (Str){ "", 0 } : *(const Str *)field(v, i);
+        uint64_t n = rows[i].kind == NUMBER ? *(const uint64_t *)field(v, i) : 0;
+        if (text.n == 0 && n == 0)
+            continue;
+        json_key(&w, rows[i].name);
+        if (rows[i].kind == NUMBER)
+            json_put_u64(&w, n);
+        else if (rows[i].kind == RAW)
+            json_put_raw(&w, text);
+        else
+            json_put_str(&w, text);
+    }
+    json_close(&w, '}');
+    return !b->bad;
+}
+
+static bool take(Arena *a, size_t i, const Json *member, Event *out, Err *e)
+{
+    void *to = (char *)out + rows[i].offset;
+    if (rows[i].kind == NUMBER)
+        return json_u64(member, to) || err_at(e, member->at, "%s: expected a whole number", rows[i].name);
+    if (rows[i].kind == TEXT) {
+        *(Str *)to = json_text(member, (Str){ "", 0 });
+        return member->type == JSON_STRING || err_at(e, member->at, "%s: expected a string", rows[i].name);
+    }
+    defer_buf Buf raw = { 0 };
+    JsonOut       w = json_out(&raw);
+    json_put_tree(&w, member);
+    *(Str *)to = raw.bad ? (Str){ NULL, 0 } : arena_str(a, buf_view(&raw));
+    return ((Str *)to)->p != NULL || err_nomem(e);
+}
+
+bool event_get(Arena *a, Str payload, Event *out, Err *e)
+{
+    *out = (Event){ 0 };
+    const Json *v = json_parse(a, payload, JSON_STRICT, e);
+    if (v == NULL)
+        return false;
+    if (v->type != JSON_OBJECT)
+        return err_at(e, 0, "an event is a JSON object");
+    for (size_t i = 0; i < len_of(rows); i++) {
+        const Json *member = json_get(v, rows[i].name);
+        if (member != NULL && !take(a, i, member, out, e))
+            return false;
+    }
+    return true;
+}
+
+void event_id(const uint8_t producer[static 16], uint64_t seq, char out[static EVENT_ID])
+{
+    static const char digits[] = "abcdefghijklmnopqrstuvwxyz234567";
+    uint8_t           raw[24];
+    size_t            n = 0;
+    memcpy(raw, producer, 16);
+    for (size_t i = 0; i < 8; i++)
+        raw[16 + i] = (uint8_t)(seq >> (56 - 8 * i));
+    for (size_t bit = 0; bit < 8 * sizeof raw; bit += 5) {
+        uint32_t pair = (uint32_t)raw[bit / 8] << 8 | (bit / 8 + 1 < sizeof raw ? raw[bit / 8 + 1] : 0);
+        out[n++] = digits[pair >> (11 - bit % 8) & 31];
+    }
+    out[n] = '\0';
+}
+
+void event_text(Buf *out)
+{
+    buf_z(out, "# Events\n\nOne JSON object a request, in the spool's frames of kind 1. Members that are not known are absent.\n\n"
+               "| member | meaning |\n|---|---|\n");
+    for (size_t i = 0; i < len_of(rows); i++)
+        buf_printf(out, "| `%s` | %s |\n", rows[i].name, rows[i].meaning);
+}

@@ -1,0 +1,29 @@
+#include "../test.h"
+#include "spool/event.h"
+
+TEST(event, round_trips_and_refuses_other_things)
+{
+    defer_arena Arena *a = arena_new(1 << 20);
+    defer_buf Buf      b = { 0 };
+    Err                e = { 0 };
+    Event              v = { .endpoint = S("endpoints.predict"), .key = S("AbCdEfGh"), .status = 200, .verdict = S("pass"),
+                             .address = S("127.0.0.1"), .bytes_in = 17, .prediction = S("[1,2]") }, back;
+    CHECK(event_put(&b, &v));
+    CHECK(str_is(buf_view(&b), "{\"endpoint\":\"endpoints.predict\",\"key\":\"AbCdEfGh\",\"address\":\"127.0.0.1\",\"status\":200,"
+                               "\"verdict\":\"pass\",\"bytes_in\":17,\"prediction\":[1,2]}"));
+    CHECK(event_get(a, buf_view(&b), &back, &e) && back.status == 200 && str_eq(back.key, v.key) &&
+          str_eq(back.prediction, v.prediction));
+    CHECK(!event_get(a, S("{\"status\":\"x\"}"), &back, &e) && !event_get(a, S("[]"), &back, &e));
+}
+
+/* Both computed with Python's base64.b32encode. */
+TEST(event, ids_are_base32)
+{
+    uint8_t producer[16] = { 0 };
+    char    id[EVENT_ID];
+    event_id(producer, 1, id);
+    CHECK_STR(id, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaai");
+    memset(producer, 0xFF, 16);
+    event_id(producer, 0x0102030405060708, id);
+    CHECK_STR(id, "77777777777777777777777774aqeayeaudaoca");
+}
