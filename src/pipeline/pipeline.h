@@ -106,6 +106,8 @@ typedef struct Pipeline {
     Endpoint *endpoints;  size_t endpoint_count;
     Named    *identities, *networks, *infrastructure, *sinks, *monitors, *waivers;
     size_t    identity_count, network_count, infrastructure_count, sink_count, monitor_count, waiver_count;
+    struct Edge *edges;   size_t edge_count;           /* pipeline_edges()           */
+    struct Dict *index;                                /* id -> Part: pipeline_part() */
 } Pipeline;
 
 /* Loads and checks the file, references between parts included.  Everything lives in the arena.  NULL with line and hint. */
@@ -118,6 +120,9 @@ const Model    *pipeline_model(const Pipeline *p, Str name);
 const Endpoint *pipeline_endpoint(const Pipeline *p, Str name);
 const Training *pipeline_training(const Pipeline *p, Str name);
 const Source   *pipeline_source(const Pipeline *p, Str name);
+const Part     *pipeline_part(const Pipeline *p, Str id);            /* by "models.scorer", of any section */
+/* The text of key `key` of an identity, sink, waiver ...: as written, else the table's default; empty without either. */
+Str named_text(const Named *n, const char *key);
 /* A path in the file, seen from where we run: relative ones start at the file's folder. */
 char *pipeline_path(const Pipeline *p, Str path);
 /* A path below the state folder: pipeline_state(p, "ledger.db"). */
@@ -134,20 +139,22 @@ const Edge *pipeline_edges(const Pipeline *p, size_t *n);
 /* ---- the key table's readers */
 
 typedef enum { KEY_TEXT, KEY_PATH, KEY_REF, KEY_LIST, KEY_BOOL, KEY_UINT, KEY_INT, KEY_REAL, KEY_SIZE, KEY_LIMITS, KEY_CHOICE,
-               KEY_OPEN } KeyType;
+               KEY_OPEN, KEY_ADDRESS, KEY_URL, KEY_ROUTE, KEY_DIGEST, KEY_DATE, KEY_DURATION, KEY_RATE, KEY_GROUP,
+               KEY_PARTS } KeyType;
 typedef struct KeyRow {
-    const char *section;                               /* "models"; "" for the top level      */
+    const char *section;                               /* "models", "endpoints.output" below it; "" the top level */
     const char *key;                                   /* "path"                              */
     KeyType     type;
     const char *fallback;                              /* the default as written; NULL: none, "!" required */
-    const char *choices;                               /* KEY_CHOICE: "a|b|c"; KEY_REF, KEY_LIST of refs: section(s) */
+    const char *choices;                               /* KEY_CHOICE: "a|b|c"; KEY_REF, KEY_LIST of refs: section(s),
+                                                          which feed this part; with ">" in front this part feeds them */
     size_t      offset;                                /* of the field in its struct          */
     const char *help;                                  /* one line                            */
     const char *trade;                                 /* which trade reads it                */
 } KeyRow;
 extern const KeyRow key_table[];
 extern const size_t key_table_len;
-/* JSON Schema (2020-12) for editors; text for `moat help config [SECTION[.KEY]]`. */
+/* JSON Schema (2020-12) for editors; Markdown for `moat help config [SECTION[.KEY]]`, an empty topic writes all of it. */
 bool pipeline_schema(Buf *out);
 bool pipeline_help(Str topic, Buf *out, Err *e);
 

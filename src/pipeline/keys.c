@@ -1,0 +1,154 @@
+/* keys.c - every key of moat.yaml, once.  The loader, the JSON Schema, `moat help config` and doc/config.md read it. */
+#include "pipeline/key.h"
+
+#define SECTION(field, type, counter, named, help) \
+    { #field, sizeof(type), offsetof(Pipeline, field), offsetof(Pipeline, counter), named, help }
+
+const Section section_table[] = {
+    SECTION(sources, Source, source_count, false, "Where data comes from: a file, a bucket, a database, a web address."),
+    SECTION(datasets, Dataset, dataset_count, false, "Data as it is used: a file or folder whose versions moat keeps and proves."),
+    SECTION(trainings, Training, training_count, false, "How a dataset becomes a model; `moat privacy train NAME` runs one."),
+    SECTION(models, Model, model_count, false, "Model files and folders: scanned, signed, verified before they are served."),
+    SECTION(endpoints, Endpoint, endpoint_count, false, "What the gateway lets in: one route of one model each; anything else is refused."),
+    SECTION(identities, Named, identity_count, true, "People, services and roles that may touch a part."),
+    SECTION(networks, Named, network_count, true, "Zones and address ranges, and which may reach which."),
+    SECTION(infrastructure, Named, infrastructure_count, true, "Files that describe where the system runs: Terraform, Kubernetes, nginx ..."),
+    SECTION(sinks, Named, sink_count, true, "Where events and alerts go."),
+    SECTION(monitors, Named, monitor_count, true, "What is watched while the model serves."),
+    SECTION(waivers, Named, waiver_count, true, "Findings that somebody accepts, until a date and for a reason."),
+};
+const size_t section_table_len = len_of(section_table);
+
+#define IN(type, field) offsetof(type, field)
+#define PARTS(name, help) { "", name, KEY_PARTS, NULL, NULL, NO_FIELD, help, "all" }
+
+const KeyRow key_table[] = {
+    /* section, key, type, default ("!" required), choices, field, help, trade */
+    { "", "moat", KEY_UINT, "!", NULL, NO_FIELD, "version of this file's format: 1", "all" },
+    { "", "name", KEY_TEXT, "pipeline", NULL, IN(Pipeline, name), "what this system is called in reports", "all" },
+    { "", "gateway", KEY_GROUP, NULL, NULL, NO_FIELD, "the gateway in front of the endpoints", "gate" },
+    PARTS("sources", "where data comes from"),
+    PARTS("datasets", "data as it is used"),
+    PARTS("trainings", "how a dataset becomes a model"),
+    PARTS("models", "model files and folders"),
+    PARTS("endpoints", "what the gateway lets in"),
+    PARTS("identities", "people, services and roles"),
+    PARTS("networks", "zones and address ranges"),
+    PARTS("infrastructure", "files that describe where the system runs"),
+    PARTS("sinks", "where events and alerts go"),
+    PARTS("monitors", "what is watched while the model serves"),
+    PARTS("waivers", "findings that somebody accepts"),
+
+    { "gateway", "listen", KEY_ADDRESS, "127.0.0.1:8080", NULL, IN(Pipeline, listen), "address the gateway listens on", "gate" },
+    { "gateway", "workers", KEY_UINT, "1", NULL, IN(Pipeline, workers), "nginx worker processes", "gate" },
+
+    { "sources", "kind", KEY_CHOICE, NULL, "file|s3|sql|http", IN(Source, kind), "what answers at `uri`; default: read off the address", "data" },
+    { "sources", "uri", KEY_TEXT, "!", NULL, IN(Source, uri), "s3://bucket/prefix, postgresql://host/db, https://host/file or a path; never with a password in it", "data" },
+    { "sources", "trusted", KEY_BOOL, "false", NULL, IN(Source, trusted), "only people we trust can write there", "data" },
+
+    { "datasets", "path", KEY_PATH, "!", NULL, IN(Dataset, path), "file or folder", "data" },
+    { "datasets", "format", KEY_CHOICE, NULL, "csv|npy|idx|files", IN(Dataset, format), "how its rows are read; default: by the ending of `path`", "data" },
+    { "datasets", "labels", KEY_TEXT, NULL, NULL, IN(Dataset, labels), "csv: the label column; npy and idx: the file of the labels", "data" },
+    { "datasets", "from", KEY_LIST, NULL, "sources|datasets", IN(Dataset, from), "what it was made of", "data" },
+    { "datasets", "readers", KEY_LIST, NULL, ">identities", IN(Dataset, readers), "who may read it", "data" },
+    { "datasets", "writers", KEY_LIST, NULL, "identities", IN(Dataset, writers), "who may change it", "data" },
+    { "datasets", "golden", KEY_BOOL, "false", NULL, IN(Dataset, golden), "must have a committed version, and still be that version", "data" },
+
+    { "trainings", "data", KEY_REF, "!", "datasets", IN(Training, data), "the dataset it learns from", "privacy" },
+    { "trainings", "test", KEY_REF, NULL, "datasets", IN(Training, test), "the dataset that measures it", "privacy" },
+    { "trainings", "model", KEY_REF, "!", ">models", IN(Training, model), "the model it writes", "privacy" },
+    { "trainings", "kind", KEY_CHOICE, "softmax", "softmax", IN(Training, kind), "what is trained", "privacy" },
+    { "trainings", "l2", KEY_REAL, "0.0001", NULL, IN(Training, l2), "weight of the squared-norm penalty", "privacy" },
+    { "trainings", "rate", KEY_REAL, "0.1", NULL, IN(Training, rate), "learning rate", "privacy" },
+    { "trainings", "epochs", KEY_UINT, "20", NULL, IN(Training, epochs), "passes over the data", "privacy" },
+    { "trainings", "batch", KEY_UINT, "256", NULL, IN(Training, batch), "rows a step", "privacy" },
+    { "trainings", "seed", KEY_UINT, "1", NULL, IN(Training, seed), "seed of order and start; same seed, same model", "privacy" },
+
+    { "models", "path", KEY_PATH, "!", NULL, IN(Model, path), "file or folder", "model" },
+    { "models", "from", KEY_LIST, NULL, "datasets", IN(Model, from), "datasets it was trained on", "model" },
+    { "models", "signature", KEY_PATH, NULL, NULL, IN(Model, signature), "its signature; default: PATH.sig", "model" },
+    { "models", "signer", KEY_PATH, NULL, NULL, IN(Model, signer), "public key file that must have signed it", "model" },
+    { "models", "sha256", KEY_DIGEST, NULL, NULL, IN(Model, sha256), "digest its publisher names", "model" },
+    { "models", "serve", KEY_ADDRESS, NULL, NULL, IN(Model, serve), "where `moat model serve` answers for it; without it somebody else serves it", "model" },
+    { "models", "labels", KEY_LIST, NULL, NULL, IN(Model, labels), "names of its classes, in order", "model" },
+
+    { "endpoints", "route", KEY_ROUTE, "!", NULL, IN(Endpoint, route), "exact path, or a prefix that ends in /", "gate" },
+    { "endpoints", "methods", KEY_LIST, "POST", NULL, IN(Endpoint, methods), "HTTP methods let in", "gate" },
+    { "endpoints", "format", KEY_CHOICE, "json", "tf-serving|kserve-v1|kserve-v2|json", IN(Endpoint, format), "protocol of the model server", "gate" },
+    { "endpoints", "model", KEY_REF, NULL, "models", IN(Endpoint, model), "the model behind it", "gate" },
+    { "endpoints", "upstream", KEY_URL, NULL, NULL, IN(Endpoint, upstream), "address of the model server; default: where its `model` serves", "gate" },
+    { "endpoints", "content_types", KEY_LIST, "application/json", NULL, IN(Endpoint, content_types), "body types let in; others answer 415", "gate" },
+    { "endpoints", "schema", KEY_PATH, NULL, NULL, IN(Endpoint, schema), "JSON Schema the body must satisfy; without it any JSON", "gate" },
+    { "endpoints", "max_body", KEY_SIZE, "1MiB", NULL, IN(Endpoint, max_body), "longest body let in; longer answers 413", "gate" },
+    { "endpoints", "keys", KEY_CHOICE, "required", "required|off", IN(Endpoint, keys), "whether a request needs an API key", "gate" },
+    { "endpoints", "key_headers", KEY_LIST, "authorization", NULL, IN(Endpoint, key_headers), "headers a key may come in", "gate" },
+    { "endpoints", "scope", KEY_TEXT, NULL, NULL, IN(Endpoint, scope), "scope a key must hold; default: the endpoint's name", "gate" },
+    { "endpoints", "limits", KEY_LIMITS, NULL, NULL, IN(Endpoint, limits), "rate limits, all of which hold", "gate" },
+    { "endpoints", "output", KEY_GROUP, NULL, NULL, NO_FIELD, "what of an answer gets out", "gate" },
+
+    { "endpoints.limits", "per", KEY_CHOICE, "!", "key|address", IN(Limit, per), "who has a limit of their own", "gate" },
+    { "endpoints.limits", "rate", KEY_RATE, "!", NULL, IN(Limit, rate_num), "requests in a span of time: 1r/s, 30r/m", "gate" },
+    { "endpoints.limits", "burst", KEY_UINT, "0", NULL, IN(Limit, burst), "requests that may come early", "gate" },
+    { "endpoints.limits", "nodelay", KEY_BOOL, "false", NULL, IN(Limit, nodelay), "early ones are answered at once instead of spread out", "gate" },
+
+    { "endpoints.output", "top_k", KEY_UINT, "0", NULL, IN(Endpoint, top_k), "classes shown, the most likely first; 0: all", "gate" },
+    { "endpoints.output", "round", KEY_INT, "-1", NULL, IN(Endpoint, round), "decimals left of a score; -1: all", "gate" },
+    { "endpoints.output", "label_only", KEY_BOOL, "false", NULL, IN(Endpoint, label_only), "no scores at all", "gate" },
+
+    { "identities", "kind", KEY_CHOICE, "user", "user|group|service|role", IN(Named, kind), "what it is", "data" },
+    { "identities", "path", KEY_PATH, NULL, NULL, IN(Named, path), "its policy document, or a dump of the account that holds it", "posture" },
+    { "identities", "uri", KEY_TEXT, NULL, NULL, IN(Named, uri), "its name in a cloud: arn:aws:iam::...", "posture" },
+    { "identities", "account", KEY_TEXT, NULL, NULL, NO_FIELD, "user or group on this machine; default: the identity's name", "data" },
+
+    { "networks", "kind", KEY_CHOICE, "zone", "zone|namespace|internet", IN(Named, kind), "what it is", "posture" },
+    { "networks", "ranges", KEY_LIST, NULL, NULL, NO_FIELD, "its address ranges: 10.0.0.0/8", "posture" },
+    { "networks", "reaches", KEY_LIST, NULL, ">networks|endpoints", NO_FIELD, "what it is meant to reach", "posture" },
+
+    { "infrastructure", "kind", KEY_CHOICE, NULL, "terraform|sagemaker|eks|kubernetes|compose|nginx|openapi|iam|cloudformation",
+      IN(Named, kind), "what the file holds; default: by its content", "posture" },
+    { "infrastructure", "path", KEY_PATH, "!", NULL, IN(Named, path), "file or folder", "posture" },
+    { "infrastructure", "resource", KEY_TEXT, NULL, NULL, NO_FIELD, "the one thing in it that is meant: aws_eks_cluster.main, Deployment/scorer", "posture" },
+    { "infrastructure", "hosts", KEY_LIST, NULL, ">models|endpoints|trainings|datasets|sources", NO_FIELD, "parts that run or lie there", "posture" },
+
+    { "sinks", "kind", KEY_CHOICE, "!", "file|syslog|http|splunk|elasticsearch|otlp", IN(Named, kind), "who receives", "watch" },
+    { "sinks", "path", KEY_PATH, NULL, NULL, IN(Named, path), "file: where lines are appended", "watch" },
+    { "sinks", "uri", KEY_TEXT, NULL, NULL, IN(Named, uri), "the others: address of the receiver", "watch" },
+    { "sinks", "format", KEY_CHOICE, "json", "json|cef|leef", NO_FIELD, "how an event is written", "watch" },
+    { "sinks", "token_file", KEY_PATH, NULL, NULL, NO_FIELD, "file that holds the receiver's token", "watch" },
+
+    { "monitors", "kind", KEY_CHOICE, "!", "drift|performance|fairness|clients", IN(Named, kind), "what is watched", "watch" },
+    { "monitors", "endpoint", KEY_REF, "!", "endpoints", NO_FIELD, "whose requests", "watch" },
+    { "monitors", "reference", KEY_REF, NULL, "datasets", NO_FIELD, "what they are compared with", "watch" },
+    { "monitors", "features", KEY_LIST, NULL, NULL, NO_FIELD, "which columns; default: all", "watch" },
+    { "monitors", "window", KEY_DURATION, "1h", NULL, NO_FIELD, "how much time is judged at once", "watch" },
+    { "monitors", "threshold", KEY_REAL, NULL, NULL, NO_FIELD, "value from which it alerts; default: the statistic's own", "watch" },
+    { "monitors", "sinks", KEY_LIST, NULL, ">sinks", NO_FIELD, "where its alerts go", "watch" },
+
+    { "waivers", "rule", KEY_TEXT, "!", NULL, NO_FIELD, "the rule that is waived: MOAT-M001", "check" },
+    { "waivers", "subject", KEY_TEXT, NULL, NULL, NO_FIELD, "part, file or finding it is waived for; default: all", "check" },
+    { "waivers", "owner", KEY_TEXT, "!", NULL, NO_FIELD, "who answers for it", "check" },
+    { "waivers", "expires", KEY_DATE, "!", NULL, NO_FIELD, "last day it holds: 2026-12-31", "check" },
+    { "waivers", "reason", KEY_TEXT, "!", NULL, NO_FIELD, "why it is acceptable", "check" },
+};
+const size_t key_table_len = len_of(key_table);
+
+const Section *section_find(Str name)
+{
+    for (size_t i = 0; i < section_table_len; i++)
+        if (str_is(name, section_table[i].name))
+            return &section_table[i];
+    return NULL;
+}
+
+const KeyRow *key_find(const char *section, Str key)
+{
+    for (size_t i = 0; i < key_table_len; i++)
+        if (strcmp(key_table[i].section, section) == 0 && str_is(key, key_table[i].key))
+            return &key_table[i];
+    return NULL;
+}
+
+void key_group(const KeyRow *row, char *out, size_t cap)
+{
+    snprintf(out, cap, "%s%s%s", row->section, *row->section ? "." : "", row->key);
+}
