@@ -72,7 +72,7 @@ static bool add_edge(Graph *g, const KeyRow *row, const Part *self, const Json *
 static bool part_edges(Graph *g, const char *section, const Json *node, const Part *self, Err *e)
 {
     for (const Json *v = node->first; v != NULL; v = v->next) {
-        const KeyRow *row = key_find(section, v->key);
+        const KeyRow *row = row_find(section, v->key);
         if (row->type == KEY_REF && !add_edge(g, row, self, v, e))
             return false;
         if (row->type != KEY_LIST || row->choices == NULL)
@@ -185,7 +185,7 @@ Str named_text(const Named *n, const char *key)
     str_cut(n->part.id, '.', &section, &rest);
     char name[32];
     snprintf(name, sizeof name, "%.*s", STR(section));
-    const KeyRow *row = key_find(name, str(key));
+    const KeyRow *row = row_find(name, str(key));
     const Json   *v = json_get(n->node, key);
     assert(row != NULL);
     return v != NULL ? v->text : row->fallback && *row->fallback != '!' ? str(row->fallback) : S("");

@@ -4,7 +4,7 @@
 static void put_row(Buf *b, const KeyRow *row)
 {
     bool required = row->fallback && *row->fallback == '!';
-    buf_printf(b, "| `%s` | %s | ", row->key, key_kind(row->type)->name);
+    buf_printf(b, "| `%s` | %s | ", row->key, row_kind(row->type)->name);
     if (required)
         buf_z(b, "required");
     else if (row->fallback != NULL)
@@ -42,7 +42,7 @@ static void put_section(Buf *b, const char *section)
     for (size_t i = 0; i < key_table_len; i++) {
         const KeyRow *row = &key_table[i];
         char          group[96];
-        key_group(row, group, sizeof group);
+        row_group(row, group, sizeof group);
         if (strcmp(row->section, section) != 0 || *section == '\0' || (row->type != KEY_GROUP && row->type != KEY_LIMITS))
             continue;
         buf_printf(b, "\n### %s\n\n", group);
@@ -53,9 +53,9 @@ static void put_section(Buf *b, const char *section)
 static void put_key(Buf *b, const KeyRow *row)
 {
     char group[96];
-    key_group(row, group, sizeof group);
+    row_group(row, group, sizeof group);
     buf_printf(b, "%s: %s\n\n", group, row->help);
-    buf_printf(b, "    takes     %s\n", key_kind(row->type)->wants);
+    buf_printf(b, "    takes     %s\n", row_kind(row->type)->wants);
     if (row->choices != NULL)
         buf_printf(b, "    %s %s\n", row->type == KEY_CHOICE ? "one of   " : "parts of ", row->choices + (*row->choices == '>'));
     if (row->fallback != NULL)
@@ -101,7 +101,7 @@ bool pipeline_help(Str topic, Buf *out, Err *e)
     const char *dot = memrchr(topic.p, '.', topic.n);
     size_t      at = dot ? (size_t)(dot - topic.p) : 0;
     snprintf(section, sizeof section, "%.*s", (int)at, topic.p);
-    const KeyRow *row = topic.n ? key_find(section, dot ? str_from(topic, at + 1) : topic) : NULL;
+    const KeyRow *row = topic.n ? row_find(section, dot ? str_from(topic, at + 1) : topic) : NULL;
     snprintf(section, sizeof section, "%.*s", STR(topic));
     bool is_section = false;
     for (size_t i = 0; i < key_table_len; i++)

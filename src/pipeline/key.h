@@ -19,21 +19,21 @@ extern const Section section_table[];
 extern const size_t  section_table_len;
 
 const Section *section_find(Str name);
-const KeyRow  *key_find(const char *section, Str key);
+const KeyRow  *row_find(const char *section, Str key);
 /* "endpoints.output" of the row endpoints/output, "gateway" of the row gateway at the top. */
-void key_group(const KeyRow *row, char *out, size_t cap);
+void row_group(const KeyRow *row, char *out, size_t cap);
 
-typedef struct KeyKind {
+typedef struct RowKind {
     const char *name;                                  /* "size", for help                              */
     const char *wants;                                 /* "a size like 64KiB", for errors               */
     unsigned    accepts;                               /* 1 << JsonType ...                             */
     bool (*read)(Str text, void *field);               /* checks, and stores unless field is NULL        */
     const char *schema;                                /* its JSON Schema; NULL where it depends on the row */
-} KeyKind;
-const KeyKind *key_kind(KeyType t);
+} RowKind;
+const RowKind *row_kind(KeyType t);
 
-/* Reads `text` as the row says; NULL `base` only checks.  Lists: one item.  On false say key_kind()->wants. */
-bool key_read(const KeyRow *row, Str text, void *base);
+/* Reads `text` as the row says; NULL `base` only checks.  Lists: one item.  On false say row_kind()->wants. */
+bool row_read(const KeyRow *row, Str text, void *base);
 /* Is `text` one of "a|b|c"? */
 bool choice_has(const char *choices, Str text);
 bool is_part_name(Str s);                              /* [A-Za-z0-9._-]{1,64} */

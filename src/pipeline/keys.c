@@ -140,7 +140,7 @@ const Section *section_find(Str name)
     return NULL;
 }
 
-const KeyRow *key_find(const char *section, Str key)
+const KeyRow *row_find(const char *section, Str key)
 {
     for (size_t i = 0; i < key_table_len; i++)
         if (strcmp(key_table[i].section, section) == 0 && str_is(key, key_table[i].key))
@@ -148,7 +148,7 @@ const KeyRow *key_find(const char *section, Str key)
     return NULL;
 }
 
-void key_group(const KeyRow *row, char *out, size_t cap)
+void row_group(const KeyRow *row, char *out, size_t cap)
 {
     snprintf(out, cap, "%s%s%s", row->section, *row->section ? "." : "", row->key);
 }

@@ -8,7 +8,7 @@ enum { FILE_MAX = 4 << 20, PARTS_MAX = 4096, WHERE_MAX = 256 };
 
 /* ---- errors that say what was expected */
 
-static bool wrong_type(const KeyKind *k, const char *where, const Json *v, Err *e)
+static bool wrong_type(const RowKind *k, const char *where, const Json *v, Err *e)
 {
     err_line(e, v->line, "%s: wants %s, not %s", where, k->wants, json_type_name(v->type));
     bool text_would_do = (k->accepts & 1u << JSON_STRING) && (v->type == JSON_TRUE || v->type == JSON_FALSE);
@@ -18,7 +18,7 @@ static bool wrong_type(const KeyKind *k, const char *where, const Json *v, Err *
 static bool wrong_value(const KeyRow *row, const char *where, Str text, uint64_t line, Err *e)
 {
     if (row->type != KEY_CHOICE)
-        return err_line(e, line, "%s: wants %s, not '%.*s'", where, key_kind(row->type)->wants, STR(text));
+        return err_line(e, line, "%s: wants %s, not '%.*s'", where, row_kind(row->type)->wants, STR(text));
     return err_line(e, line, "%s: '%.*s' is not one of %s", where, STR(text), row->choices);
 }
 
@@ -47,17 +47,17 @@ static Str scalar_text(const Json *v)
 
 static bool read_scalar(const KeyRow *row, const Json *v, void *base, const char *where, Err *e)
 {
-    const KeyKind *k = key_kind(row->type);
+    const RowKind *k = row_kind(row->type);
     if (!(k->accepts & 1u << v->type))
         return wrong_type(k, where, v, e);
-    return key_read(row, scalar_text(v), base) || wrong_value(row, where, scalar_text(v), v->line, e);
+    return row_read(row, scalar_text(v), base) || wrong_value(row, where, scalar_text(v), v->line, e);
 }
 
 static bool read_list(Arena *a, const KeyRow *row, const Json *v, void *base, const char *where, Err *e)
 {
     StrList l = { 0 };
     if (v->type != JSON_ARRAY)
-        return wrong_type(key_kind(KEY_LIST), where, v, e);
+        return wrong_type(row_kind(KEY_LIST), where, v, e);
     if ((l.v = arena_get(a, v->count ? v->count : 1, sizeof *l.v)) == NULL)
         return err_nomem(e);
     for (const Json *item = v->first; item != NULL; item = item->next) {
@@ -74,9 +74,9 @@ static bool read_list(Arena *a, const KeyRow *row, const Json *v, void *base, co
 static bool read_limits(Arena *a, const KeyRow *row, const Json *v, Endpoint *out, const char *where, Err *e)
 {
     char section[WHERE_MAX];
-    key_group(row, section, sizeof section);
+    row_group(row, section, sizeof section);
     if (v->type != JSON_ARRAY)
-        return wrong_type(key_kind(KEY_LIMITS), where, v, e);
+        return wrong_type(row_kind(KEY_LIMITS), where, v, e);
     if ((out->limits = arena_get(a, v->count ? v->count : 1, sizeof *out->limits)) == NULL)
         return err_nomem(e);
     for (const Json *item = v->first; item != NULL; item = item->next)
@@ -94,7 +94,7 @@ static bool read_value(Arena *a, const KeyRow *row, const Json *v, void *base, c
     case KEY_LIST:   return read_list(a, row, v, base, where, e);
     case KEY_LIMITS: return read_limits(a, row, v, base, where, e);
     case KEY_GROUP:
-        key_group(row, section, sizeof section);
+        row_group(row, section, sizeof section);
         return read_map(a, section, v, v->line, base, where, e);
     default:         return read_scalar(row, v, base, where, e);
     }
@@ -118,7 +118,7 @@ static bool default_value(Arena *a, const KeyRow *row, void *base, uint64_t line
     char section[WHERE_MAX];
     if (row->type == KEY_GROUP) {
         static const Json empty = { .type = JSON_OBJECT };
-        key_group(row, section, sizeof section);
+        row_group(row, section, sizeof section);
         return read_map(a, section, &empty, line, base, where, e);
     }
     if (row->fallback == NULL)
@@ -129,7 +129,7 @@ static bool default_value(Arena *a, const KeyRow *row, void *base, uint64_t line
         return true;                                   /* named_text() looks it up */
     if (row->type == KEY_LIST)
         return default_list(a, row, base, e);
-    bool ok = key_read(row, str(row->fallback), base);
+    bool ok = row_read(row, str(row->fallback), base);
     assert(ok);                                        /* the table disagrees with itself */
     return ok;
 }
@@ -144,9 +144,9 @@ static bool read_map(Arena *a, const char *section, const Json *node, uint64_t l
 {
     char at[WHERE_MAX];
     if (node->type != JSON_OBJECT && node->type != JSON_NULL)
-        return wrong_type(key_kind(KEY_GROUP), *where ? where : "the file", node, e);
+        return wrong_type(row_kind(KEY_GROUP), *where ? where : "the file", node, e);
     for (const Json *v = node->first; v != NULL; v = v->next) {
-        const KeyRow *row = key_find(section, v->key);
+        const KeyRow *row = row_find(section, v->key);
         if (row == NULL)
             return unknown_key(section, where, v, e);
         if (!read_value(a, row, v, base, join(at, where, v->key), e))
@@ -180,7 +180,7 @@ static bool read_section(Pipeline *p, const Section *s, const Json *v, Err *e)
     if (v == NULL || v->type == JSON_NULL)
         return true;
     if (v->type != JSON_OBJECT)
-        return wrong_type(key_kind(KEY_PARTS), s->name, v, e);
+        return wrong_type(row_kind(KEY_PARTS), s->name, v, e);
     if (v->count > PARTS_MAX)
         return err_line(e, v->line, "%s: %zu parts; the limit is %d", s->name, v->count, PARTS_MAX);
     char *parts = arena_get(p->arena, v->count ? v->count : 1, s->size);

@@ -45,7 +45,7 @@ static void put_ref(JsonOut *w, const char *name)
 static void put_type(JsonOut *w, const KeyRow *row)
 {
     char group[96];
-    key_group(row, group, sizeof group);
+    row_group(row, group, sizeof group);
     switch (row->type) {
     case KEY_CHOICE:
         json_open(w, '{');
@@ -65,7 +65,7 @@ static void put_type(JsonOut *w, const KeyRow *row)
     case KEY_PARTS:
         json_put_raw(w, S("{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9._-]{1,64}$\"}}"));
         return;
-    default:        json_put_raw(w, str(key_kind(row->type)->schema));
+    default:        json_put_raw(w, str(row_kind(row->type)->schema));
     }
 }
 

@@ -177,7 +177,7 @@ static bool read_rate(Str s, void *field)
 }
 
 #define T(type) (1u << JSON_##type)
-static const KeyKind kinds[] = {
+static const RowKind kinds[] = {
     [KEY_TEXT]     = { "text", "a line of text", T(STRING) | T(NUMBER), read_text, "{\"type\":[\"string\",\"number\"]}" },
     [KEY_PATH]     = { "path", "a path", T(STRING), read_text, "{\"type\":\"string\",\"minLength\":1}" },
     [KEY_REF]      = { "name", "the name of a part", T(STRING) | T(NUMBER), read_text, "{\"type\":[\"string\",\"number\"]}" },
@@ -210,7 +210,7 @@ static const KeyKind kinds[] = {
     [KEY_PARTS]    = { "mapping", "a mapping of names to parts", T(OBJECT) | T(NULL), NULL, NULL },
 };
 
-const KeyKind *key_kind(KeyType t) { return &kinds[t]; }
+const RowKind *row_kind(KeyType t) { return &kinds[t]; }
 
 bool choice_has(const char *choices, Str text)
 {
@@ -223,7 +223,7 @@ bool choice_has(const char *choices, Str text)
     return false;
 }
 
-bool key_read(const KeyRow *row, Str text, void *base)
+bool row_read(const KeyRow *row, Str text, void *base)
 {
     void *field = base == NULL || row->offset == NO_FIELD ? NULL : (char *)base + row->offset;
     if (row->type == KEY_CHOICE && !choice_has(row->choices, text))
