@@ -37,15 +37,27 @@ LIB     := $(filter-out src/cli/% src/nginx/%,$(wildcard src/*/*.c))
 CLI     := $(wildcard src/cli/*.c)
 obj      = $(patsubst %.c,$B/%.o,$(1))
 
+# The nginx module fits one version of nginx only, so its headers live in a folder of that name.
+MODULE     := $B/ngx_http_moat_module.so
+NGINX      := build/nginx-$(subst :,_,$(shell dpkg-query -W -f '$${Version}' nginx 2>/dev/null))
+NGINX_CORE := $(filter src/base/% src/format/% src/crypto/% src/finding/% src/pipeline/% src/gate/% src/spool/%,$(LIB))
+
 .PHONY: all run test check fuzz fuzz-all bench install clean
-all: $B/moat
+all: $B/moat $(MODULE)
 
 $B/moat:    $(call obj,$(CLI) $(LIB))                       ; $(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
 $B/unit:    $(call obj,$(wildcard test/unit/*.c) $(LIB))    ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 $B/fuzz-%:  $B/test/fuzz/%.o $(call obj,$(LIB))             ; $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+$(MODULE):  $(call obj,$(wildcard src/nginx/*.c)) $B/core.a  ; $(CC) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(LDLIBS)
+$B/core.a:  $(call obj,$(NGINX_CORE))                       ; @rm -f $@; $(AR) rcs $@ $^
 $B/%.o: %.c                                                 ; @mkdir -p $(@D); $(CC) $(CFLAGS) -c -o $@ $<
 $B/%_avx2.o: CFLAGS += -mavx2 -mfma
 .SECONDARY:
+
+# Debian's nginx is built as gnu17; -isystem keeps its headers out of our warnings.
+$(call obj,$(wildcard src/nginx/*.c)): CFLAGS += -std=gnu17 $(addprefix -isystem $(NGINX)/src/,. core event event/modules os/unix http http/modules http/v2)
+$(call obj,$(wildcard src/nginx/*.c)): | $(NGINX)/configure.log
+$(NGINX)/configure.log: tool/nginx-headers.sh               ; bash tool/nginx-headers.sh $(NGINX)
 
 test: build/packages-test all $B/unit
 	sh tool/layers.sh
@@ -66,6 +78,10 @@ fuzz: build/packages-test
 	@mkdir -p build/corpus/$F
 	build/fuzz/fuzz-$F -max_total_time=$T -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=build/corpus/$F- build/corpus/$F $(wildcard test/fuzz/seed/$F)
 fuzz-all: ; @set -e; for f in $(FUZZERS); do $(MAKE) fuzz F=$$f T=$T; done
+
+install: all
+	install -D $B/moat $(DESTDIR)$(PREFIX)/bin/moat
+	install -D -m 644 $(MODULE) $(DESTDIR)$(PREFIX)/lib/moat/$(notdir $(MODULE))
 
 clean: ; rm -rf build
 
