@@ -41,6 +41,11 @@ typedef enum {
     GATE_RESPONSE_ENCODING,                            /* 502 the answer is encoded                              */
     GATE_RESPONSE_SIZE,                                /* 502 the answer is larger than we hold                  */
     GATE_RESPONSE_BODY,                                /* 502 the answer does not parse or does not add up       */
+    GATE_PROTOCOL,                                     /* 400 broken HTTP, or a version nobody speaks (adapter)  */
+    GATE_ABORTED,                                      /* 499 the client went away (adapter)                     */
+    GATE_UPSTREAM,                                     /* 502 the model server did not answer (adapter)          */
+    GATE_UPSTREAM_BUSY,                                /* 503 (adapter)                                          */
+    GATE_UPSTREAM_SLOW,                                /* 504 (adapter)                                          */
     GATE_INTERNAL,                                     /* 500 our failure                                        */
     GATE_REASONS
 } GateReason;
