@@ -3,9 +3,9 @@
  * A signature is an OpenSSF Model Signing (OMS) v1.0 bundle: a sigstore bundle v0.3 holding a DSSE envelope whose payload,
  * an in-toto statement, lists every file of the model with its digest and a root digest over all of them.
  *
- *     statement.h  the list: read from a payload, judged, written        manifest.h  the list as the disk has it
+ *     bundle.h     the signature's clothes, read and written             disk.h      the files as they lie there
+ *     statement.h  the list inside: read and judged, written             rules.c     what can be wrong
  *     sign.c       disk -> statement -> bundle                           verify.c    bundle -> statement == disk?
- *     serve.h      the reference server: loads only what verifies        rules.c     what can be wrong
  *
  * Verification order: the signature over the raw payload first, then the payload's meaning, then the disk.  Nothing in
  * an unverified payload is looked at.  What is not proven is a Finding; what we cannot judge (a certificate or keyless
@@ -41,7 +41,9 @@ typedef struct ModelVerdict {
     Digest   digest;                                   /* of a file: its SHA-256; of a folder: the OMS root digest     */
     char     signer[DIGEST_HEX];                       /* key id, once the signature has verified with it; else empty  */
     Str      note;                                     /* what a careful reader should know (old bundle, no key hint)  */
-    uint64_t files, bytes;                             /* of the disk, without what is never signed                    */
+    uint64_t files, bytes;                             /* that were read and compared                                  */
+    Str     *ignored;                                  /* paths that the signer left out, beside the usual ones        */
+    size_t   ignored_count;
 } ModelVerdict;
 
 /* Judges one model; findings are added to `found`.  True when it could be judged, verified or not; false when not:
@@ -51,7 +53,8 @@ bool model_verify(Arena *a, Pool *pool, const ModelCheck *c, Findings *found, Mo
 ModelCheck model_check_of(const Pipeline *p, const Model *m);
 /* PATH.sig beside a file, DIR/model.sig in a folder. */
 char *model_signature_path(Arena *a, const char *path);
-/* The digest that ModelVerdict carries, of what is on disk now. */
+/* What ModelVerdict carries for a file or an unsigned folder: its SHA-256, or the root digest over a SHA-256 of every file in
+ * order of name, without .git and its company and DIR/model.sig. */
 bool model_digest(Arena *a, Pool *pool, const char *path, Digest *out, Err *e);
 
 /* ---- sign */
