@@ -22,12 +22,16 @@ static inline void key_drop(Key **k) { key_free(*k); }
 Key *key_load_private(const char *path, Err *e);
 Key *key_load_public(const char *path, Err *e);
 Key *key_parse_public(Str pem, Err *e);
+/* From the encodings that other formats carry: SubjectPublicKeyInfo DER; the 32 bytes of an Ed25519 key. */
+Key *key_of_der(Str der, Err *e);
+Key *key_of_raw(const uint8_t raw[static 32], Err *e);
 /* Writes PATH (0600, never over an existing file) and PATH.pub (0644). */
 bool key_save(const Key *k, const char *path, Err *e);
 
 KeyKind key_kind(const Key *k);
 bool    key_has_private(const Key *k);
 bool    key_public_pem(const Key *k, Buf *out);        /* 64-column base64, header, footer, final newline */
+bool    key_public_der(const Key *k, Buf *out);
 void    key_id(const Key *k, char out[static DIGEST_HEX]);
 bool    key_public_raw(const Key *k, uint8_t out[static 32]);   /* Ed25519 only */
 

@@ -25,7 +25,7 @@ enum {
                                                          also must lie in [-2^63, 2^64-1]; others must be finite    */
     JSON_KEY_MAX = 1024,                              /* strict: bytes of an unescaped key                          */
     JSON_KEYS_MAX = 4096,                             /* strict: keys of one object                                 */
-    JSON_KEYS_OPEN_MAX = 65536,                       /* strict: keys of all objects that are open at one time      */
+    JSON_KEYS_OPEN_MAX = 65535,                       /* strict: keys of all objects that are open at one time      */
     JSON_PUSH_GROW = 4 << 20,                         /* an arena of this limit is enough for any strict text       */
 };
 
@@ -58,6 +58,9 @@ typedef struct JsonPushConf {
                                                          then such a text is refused with E_LIMIT                  */
     const uint64_t *hash_key;                         /* two secret words for the set of keys; NULL: fresh ones    */
     uint64_t        string_max;                       /* bytes of a decoded string value; 0: no limit              */
+    uint32_t        key_max;                          /* bytes of an unescaped key; 0: JSON_KEY_MAX when strict    */
+    void           *room;                             /* fixed memory for callers without an arena: as many bytes  */
+    uint32_t        room_keys;                        /* as json_push_room() says for this many open keys          */
 } JsonPushConf;
 
 /* The set of keys seen in the open objects; all of JsonPush is private. */
@@ -76,7 +79,7 @@ typedef struct JsonPush {
     size_t       carry_n, carry_cap;
     uint64_t     fed, token, escape, length;          /* offsets: of this feed, token, \\u; bytes of this string   */
     uint64_t     objects[JSON_DEPTH_GRAMMAR / 64];    /* one bit for each open bracket                             */
-    uint32_t     marks[JSON_DEPTH_STRICT];            /* keys.n when that bracket opened                           */
+    uint16_t     marks[JSON_DEPTH_STRICT];            /* keys.n when that bracket opened                           */
     uint32_t     depth;
     uint16_t     high, unit;                          /* pending high surrogate; the \\u being read                */
     uint8_t      state, number, literal, done, hex, need, low, top;
@@ -85,7 +88,9 @@ typedef struct JsonPush {
 } JsonPush;
 _Static_assert(sizeof(JsonPush) <= 1024, "a gateway holds one for each request");
 
-/* No memory beyond *p and conf.grow is ever used, so there is nothing to free. */
+/* Bytes of 8-byte aligned memory for conf.room. */
+size_t json_push_room(uint32_t room_keys, uint32_t key_max);
+/* No memory beyond *p, the room and conf.grow is ever used, so there is nothing to free; *p must not be moved. */
 void json_push_begin(JsonPush *p, const JsonPushConf *conf);
 /* False once the text is refused (it stays so); the place is in *e. */
 bool json_push_feed(JsonPush *p, Str bytes, Err *e);

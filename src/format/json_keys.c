@@ -2,14 +2,13 @@
 #include "format/json_keys.h"
 #include "base/rng.h"
 
-void keys_begin(JsonKeys *k, const uint64_t *hash_key)
+/* A power of two, at most three quarters full. */
+static uint32_t slots_for(uint32_t cap)
 {
-    k->n = k->slots = 0;
-    k->hash = k->small, k->cap = JSON_KEYS_SMALL, k->slot = NULL;
-    if (hash_key != NULL)
-        memcpy(k->key, hash_key, sizeof k->key);
-    else
-        random_bytes(k->key, sizeof k->key);
+    uint32_t n = 32;
+    while (n / 4 * 3 < cap)
+        n *= 2;
+    return n;
 }
 
 /* The slot that holds entry i, or where it would go; an entry's home also depends on nothing but its hash. */
@@ -21,17 +20,37 @@ static uint32_t slot_of(const JsonKeys *k, uint32_t i)
     return s;
 }
 
+/* Moves to arrays for `cap` keys; the index is cleared here. */
+static void move_to(JsonKeys *k, uint64_t *hash, uint32_t *slot, uint32_t cap)
+{
+    memcpy(hash, k->hash, k->n * sizeof *hash);
+    k->hash = hash, k->slot = slot, k->cap = cap, k->slots = slots_for(cap);
+    memset(slot, 0, k->slots * sizeof *slot);
+    for (uint32_t i = 0; i < k->n; i++)
+        k->slot[slot_of(k, i)] = i + 1;
+}
+
 static bool grow_to(JsonKeys *k, uint32_t cap, Arena *grow)
 {
     uint64_t *hash = grow ? arena_get(grow, cap, sizeof *hash) : NULL;
-    uint32_t *slot = hash ? arena_get(grow, 2 * (size_t)cap, sizeof *slot) : NULL;
-    if (slot == NULL)
-        return false;
-    memcpy(hash, k->hash, k->n * sizeof *hash);
-    k->hash = hash, k->slot = slot, k->cap = cap, k->slots = 2 * cap;
-    for (uint32_t i = 0; i < k->n; i++)
-        k->slot[slot_of(k, i)] = i + 1;
-    return true;
+    uint32_t *slot = hash ? arena_get(grow, slots_for(cap), sizeof *slot) : NULL;
+    if (slot != NULL)
+        move_to(k, hash, slot, cap);
+    return slot != NULL;
+}
+
+size_t keys_room(uint32_t n) { return n <= JSON_KEYS_SMALL ? 0 : n * sizeof(uint64_t) + slots_for(n) * sizeof(uint32_t); }
+
+void keys_begin(JsonKeys *k, const uint64_t *hash_key, void *room, uint32_t room_keys)
+{
+    *k = (JsonKeys){ .cap = JSON_KEYS_SMALL };
+    k->hash = k->small;
+    if (hash_key != NULL)
+        memcpy(k->key, hash_key, sizeof k->key);
+    else
+        random_bytes(k->key, sizeof k->key);
+    if (room != NULL && room_keys > JSON_KEYS_SMALL)
+        move_to(k, room, (uint32_t *)((uint64_t *)room + room_keys), room_keys);
 }
 
 static bool seen(const JsonKeys *k, uint32_t mark, uint64_t h)

@@ -10,7 +10,9 @@
 
 typedef enum { KEY_NEW, KEY_TWICE, KEY_TOO_MANY, KEY_NO_ROOM } KeyVerdict;
 
-void       keys_begin(JsonKeys *k, const uint64_t *hash_key);
+/* `room` holds keys_room(room_keys) bytes; NULL: none. */
+void       keys_begin(JsonKeys *k, const uint64_t *hash_key, void *room, uint32_t room_keys);
+size_t     keys_room(uint32_t room_keys);
 /* Adds a key to the object whose keys start at `mark`. */
 KeyVerdict keys_add(JsonKeys *k, uint32_t mark, Str key, Arena *grow);
 void       keys_pop(JsonKeys *k, uint32_t mark);       /* the object closed */

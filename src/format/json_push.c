@@ -179,8 +179,8 @@ static bool take_text(JsonPush *p, In *in, Str s, bool last)
 {
     p->length += s.n;
     if (p->is_key) {
-        if (strict(p) && p->length > JSON_KEY_MAX)
-            return err_at(in->e, p->token, "key of more than %d bytes", JSON_KEY_MAX);
+        if (p->conf.key_max != 0 && p->length > p->conf.key_max)
+            return err_at(in->e, p->token, "key of more than %u bytes", p->conf.key_max);
         return last ? key_end(p, s, here(p, in) + 1, in->e) : carry(p, s, in->e);
     }
     if (p->conf.string_max != 0 && p->length > p->conf.string_max)
@@ -380,8 +380,19 @@ void json_push_begin(JsonPush *p, const JsonPushConf *conf)
     memset(p, 0, sizeof *p);
     p->conf = *conf;
     p->carry = p->carry_small, p->carry_cap = sizeof p->carry_small;
-    if (strict(p))
-        keys_begin(&p->keys, conf->hash_key);
+    if (!strict(p))
+        return;
+    if (conf->key_max == 0)
+        p->conf.key_max = JSON_KEY_MAX;
+    keys_begin(&p->keys, conf->hash_key, conf->room, conf->room_keys);
+    if (conf->room != NULL && p->conf.key_max > sizeof p->carry_small)
+        p->carry = (char *)conf->room + keys_room(conf->room_keys), p->carry_cap = p->conf.key_max;
+}
+
+size_t json_push_room(uint32_t room_keys, uint32_t key_max)
+{
+    key_max = key_max != 0 ? key_max : JSON_KEY_MAX;
+    return keys_room(room_keys) + (key_max > JSON_CARRY_SMALL ? key_max : 0);
 }
 
 bool json_push_feed(JsonPush *p, Str bytes, Err *e)

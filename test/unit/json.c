@@ -272,6 +272,7 @@ TEST(json, finds_a_second_key_among_many)
         }
     CHECK(!accepts(many_keys(a, 4096, 1, ""), JSON_STRICT) && accepts(many_keys(a, 4096, 1, ""), JSON_GRAMMAR));
     CHECK(accepts(many_keys(a, 4000, 16, ""), JSON_STRICT) && !accepts(many_keys(a, 4000, 17, ""), JSON_STRICT));
+    CHECK(same_however_cut(many_keys(a, 40, 2, ",\"key 1\":1"), JSON_STRICT));
 }
 
 /* Opening and closing objects of many keys again and again must leave nothing behind in the set. */
@@ -297,6 +298,27 @@ TEST(json, works_without_memory_until_it_needs_some)
     defer_arena Arena *a = arena_new(1 << 20);
     json_push_begin(&p, &(JsonPushConf){ .profile = JSON_STRICT });
     CHECK(!json_push_feed(&p, many_keys(a, 16, 1, ""), &e) && e.code == E_LIMIT);
+}
+
+/* A gateway has a fixed block: as many keys as it was cut for and no more, and a long key cut in two. */
+TEST(json, works_in_a_fixed_room)
+{
+    defer_arena Arena *a = arena_new(1 << 20);
+    Str                long_key = repeated(a, "{\"", "k", 1024, "\":1}");
+    for (uint32_t keys = 0; keys < 200; keys += 33) {
+        uint64_t    *room = malloc(json_push_room(keys, 0));
+        JsonPushConf conf = { .profile = JSON_STRICT, .room = room, .room_keys = keys };
+        uint32_t     most = keys > JSON_KEYS_SMALL ? keys : JSON_KEYS_SMALL;
+        JsonPush     p;
+        Err          e = { 0 };
+        json_push_begin(&p, &conf);
+        CHECK(json_push_feed(&p, many_keys(a, most - 1, 1, ""), &e));
+        json_push_begin(&p, &conf);
+        CHECK(!json_push_feed(&p, many_keys(a, most, 1, ""), &e) && e.code == E_LIMIT);
+        json_push_begin(&p, &conf);
+        CHECK(json_push_feed(&p, (Str){ long_key.p, 700 }, &e) && json_push_feed(&p, str_from(long_key, 700), &e));
+        free(room);
+    }
 }
 
 TEST(json, caps_strings_when_asked)
