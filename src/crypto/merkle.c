@@ -43,27 +43,34 @@ Digest merkle_top(const MerkleTop *t)
 /* The largest power of two below n, n > 1. */
 static uint64_t split(uint64_t n) { return 1ull << (63 - __builtin_clzll(n - 1)); }
 
-/* PATH(i, D[n]); from the top down here, so the digests are written from the end of the path. */
-size_t merkle_inclusion(const Digest *leaves, size_t n, size_t i, Digest out[static MERKLE_PROOF_MAX])
+/* PATH(i, D[n]) goes from the top down and lists what it passes by; the path is that list turned round. */
+size_t merkle_path(uint64_t n, uint64_t i, MerkleRange out[static MERKLE_PROOF_MAX])
 {
     size_t len = 0;
     if (i >= n)
         return 0;
-    for (size_t size = n, at = i; size > 1; len++) {
-        size_t k = split(size);
-        size = at < k ? k : size - k;
-        at = at < k ? at : at - k;
+    for (uint64_t from = 0, to = n; to - from > 1; len++) {
+        uint64_t mid = from + split(to - from);
+        bool     left = i < mid;
+        out[len] = left ? (MerkleRange){ mid, to } : (MerkleRange){ from, mid };
+        if (left)
+            to = mid;
+        else
+            from = mid;
     }
-    for (size_t at = len; n > 1;) {
-        size_t k = split(n);
-        if (i < k) {
-            out[--at] = merkle_root(leaves + k, n - k);
-            n = k;
-        } else {
-            out[--at] = merkle_root(leaves, k);
-            leaves += k, n -= k, i -= k;
-        }
+    for (size_t a = 0, b = len; a + 1 < b; a++) {
+        MerkleRange r = out[a];
+        out[a] = out[--b], out[b] = r;
     }
+    return len;
+}
+
+size_t merkle_inclusion(const Digest *leaves, size_t n, size_t i, Digest out[static MERKLE_PROOF_MAX])
+{
+    MerkleRange range[MERKLE_PROOF_MAX];
+    size_t      len = merkle_path(n, i, range);
+    for (size_t k = 0; k < len; k++)
+        out[k] = merkle_root(leaves + range[k].from, (size_t)(range[k].to - range[k].from));
     return len;
 }
 

@@ -20,6 +20,12 @@ typedef struct MerkleTop {
 void   merkle_add(MerkleTop *t, const Digest *leaf);
 Digest merkle_top(const MerkleTop *t);
 
+/* The subtrees whose roots are the audit path of leaf i in a tree of n, leaf side first: leaves [from, to) each. */
+typedef struct MerkleRange {
+    uint64_t from, to;
+} MerkleRange;
+size_t merkle_path(uint64_t n, uint64_t i, MerkleRange out[static MERKLE_PROOF_MAX]);
+
 /* Audit path of leaf i in a tree of n, leaf side first.  Returns the number of digests, at most MERKLE_PROOF_MAX. */
 size_t merkle_inclusion(const Digest *leaves, size_t n, size_t i, Digest out[static MERKLE_PROOF_MAX]);
 bool   merkle_inclusion_ok(const Digest *leaf, uint64_t i, uint64_t n, const Digest *path, size_t len,

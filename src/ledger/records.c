@@ -1,0 +1,131 @@
+/* records.c - what can happen, and the bytes that say so: record_table of ledger.h, and record.h. */
+#include "ledger/record.h"
+
+const RecordRow record_table[RECORD_KINDS] = {
+    [RECORD_DATA_COMMIT] = { "data.commit", "name, version, root, rows, bytes", "a version of a dataset was committed; the subject is its statement" },
+    [RECORD_DATA_RESTORE] = { "data.restore", "name, version, path", "a committed version was written back to disk" },
+    [RECORD_TRAINING] = { "training", "name, data, model, parameters", "a model was trained; the subject is the model file" },
+    [RECORD_MODEL_SIGN] = { "model.sign", "name, path, signer, files", "a model was signed; the subject is its digest" },
+    [RECORD_MODEL_VERIFY] = { "model.verify", "name, path, signer, verified", "a model's signature was checked, with this outcome" },
+    [RECORD_MODEL_DEPLOY] = { "model.deploy", "name, path, serve", "a model server started to answer with this model" },
+    [RECORD_KEY_NEW] = { "key.new", "name, kind, key_id", "a signing key was made; the subject is its key id" },
+    [RECORD_GATE_KEY] = { "gate.key", "name, action, id, scopes", "an API key was made, rotated or revoked" },
+    [RECORD_GATE_START] = { "gate.start", "listen, endpoints, policy", "the gateway started with this policy" },
+    [RECORD_GATE_STOP] = { "gate.stop", "reason", "the gateway stopped" },
+    [RECORD_EVENT_BATCH] = { "event.batch", "producer, first, count, root, previous, dropped", "events of the spool, by the root of their own tree" },
+    [RECORD_CHECK] = { "check", "score, controls, findings", "`moat check` judged the pipeline" },
+    [RECORD_CHECKPOINT] = { "checkpoint", "origin, size, root, key_id", "a checkpoint was signed and handed out" },
+};
+
+static const char *const head =
+    "# Records\n\n"
+    "One line of this table for each kind of record in the ledger. `moat help records` prints it; do not edit it by hand.\n\n"
+    "A record is one JSON object, stored and hashed as exactly these bytes:\n\n"
+    "    {\"kind\":KIND,\"time\":TIME,\"actor\":ACTOR,\"subject\":SUBJECT,\"body\":{...}}\n\n"
+    "`time` is RFC 3339 in UTC with milliseconds. `actor` is who did it: `uid:1000`, `moat gate`. `subject` is the\n"
+    "lower-case hexadecimal SHA-256 of what it happened to, or empty. Members are only ever added to a body.\n"
+    "A record is at most 65,535 bytes. Record number N is leaf N of the RFC 6962 tree that checkpoints sign.\n\n"
+    "| kind | members of the body | meaning |\n"
+    "|---|---|---|\n";
+
+void ledger_records_text(Buf *out)
+{
+    buf_z(out, head);
+    for (size_t i = 0; i < RECORD_KINDS; i++)
+        buf_printf(out, "| `%s` | %s | %s |\n", record_table[i].name, record_table[i].body, record_table[i].meaning);
+}
+
+/* ---- writing */
+
+static void member(JsonOut *w, const char *key, Str v)
+{
+    json_key(w, key);
+    json_put_str(w, v);
+}
+
+static bool put_body(JsonOut *w, Str body, Err *e)
+{
+    defer_arena Arena *a = arena_new(RECORD_ARENA);
+    if (a == NULL)
+        return err_nomem(e);
+    Json *tree = json_parse(a, body, JSON_STRICT, e);
+    if (tree == NULL)
+        return err_in(e, "record body");
+    if (tree->type != JSON_OBJECT)
+        return err_set(e, E_FORMAT, "record body: not a JSON object");
+    json_key(w, "body");
+    json_put_tree(w, tree);
+    return true;
+}
+
+bool record_write(Buf *out, RecordKind kind, int64_t time_ns, Str actor, const Digest *subject, Str body, Err *e)
+{
+    char    when[TIME_TEXT], hex[DIGEST_HEX] = "";
+    size_t  before = out->n;
+    JsonOut w = json_out(out);
+    assert(kind < RECORD_KINDS);
+    if (body.n > RECORD_LIMIT || actor.n > RECORD_LIMIT)
+        return err_set(e, E_LIMIT, "record: larger than %d bytes", RECORD_LIMIT);
+    time_text(time_ns, when);
+    if (subject != NULL)
+        digest_hex(subject, hex);
+    json_open(&w, '{');
+    member(&w, "kind", str(record_table[kind].name));
+    member(&w, "time", str(when));
+    member(&w, "actor", actor);
+    member(&w, "subject", str(hex));
+    bool ok = put_body(&w, body, e);
+    json_close(&w, '}');
+    if (ok && out->bad)
+        ok = err_nomem(e);
+    if (ok && out->n - before > RECORD_LIMIT)
+        ok = err_set(e, E_LIMIT, "record: larger than %d bytes", RECORD_LIMIT);
+    if (!ok)
+        out->n = before;
+    return ok;
+}
+
+/* ---- reading */
+
+static bool take(const Json *o, const char *key, Str *out, Err *e)
+{
+    const Json *v = json_get(o, key);
+    if (v == NULL || v->type != JSON_STRING)
+        return err_set(e, E_FORMAT, "record: no text \"%s\"", key);
+    *out = v->text;
+    return true;
+}
+
+static bool subject_ok(Str s)
+{
+    Digest d;
+    char   hex[DIGEST_HEX];
+    if (s.n == 0)
+        return true;
+    if (!digest_parse(s, &d))
+        return false;
+    digest_hex(&d, hex);
+    return str_is(s, hex);
+}
+
+bool record_parse(Arena *a, Str bytes, Record *out, Err *e)
+{
+    if (bytes.n > RECORD_LIMIT)
+        return err_set(e, E_LIMIT, "record: larger than %d bytes", RECORD_LIMIT);
+    Str         own = arena_str(a, bytes);
+    const Json *o = own.p ? json_parse(a, own, JSON_STRICT, e) : NULL;
+    if (own.p == NULL)
+        return err_nomem(e);
+    if (o == NULL)
+        return err_in(e, "record");
+    const Json *body = json_get(o, "body");
+    Record      r = { .seq = out->seq, .bytes = own, .body = body };
+    if (!take(o, "kind", &r.kind, e) || !take(o, "time", &r.time, e) || !take(o, "actor", &r.actor, e) || !take(o, "subject", &r.subject, e))
+        return false;
+    if (!subject_ok(r.subject))
+        return err_set(e, E_FORMAT, "record: its subject is not a digest");
+    if (body == NULL || body->type != JSON_OBJECT)
+        return err_set(e, E_FORMAT, "record: no body");
+    *out = r;
+    return true;
+}
