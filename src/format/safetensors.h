@@ -32,9 +32,10 @@ typedef struct Safetensors {
 bool safetensors_read(Arena *a, Str file, Safetensors *out, Err *e);
 const SafeTensor *safetensors_find(const Safetensors *s, const char *name);
 
-/* Deterministic: wide types first, then by name; the header is padded with blanks to a multiple of 8.  `metadata` is
- * pairs name, value, written in that order; NULL and 0 for none.  False for duplicate names or data of another size
- * than shape times type; SCALAR_BOOL to SCALAR_F64 only. */
-bool safetensors_write(Buf *out, const SafeTensor *tensor, size_t count, const Str (*metadata)[2], size_t pairs, Err *e);
+/* Deterministic: wide types first as in the reference, then by name; the header is padded with blanks to 8 bytes.
+ * `metadata` is pairs name, value, written in that order; NULL and 0 for none.  False for duplicate names or data of
+ * another size than shape times type; SCALAR_BOOL to SCALAR_F64 only. */
+bool safetensors_write(Buf *out, const SafeTensor *tensor, size_t count, const Str (*metadata)[2], size_t pairs,
+                       Err *e);
 
 #endif

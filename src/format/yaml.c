@@ -259,7 +259,7 @@ static bool on_open(Reader *r, JsonType type)
     if (v == NULL)
         return false;
     hang(r, v);
-    r->open[++r->depth] = (Open){ .node = v };
+    r->open[++r->depth] = (Open){ .node = v, .key = S("") };
     return true;
 }
 
@@ -345,7 +345,7 @@ Json *yaml_parse_all(Arena *a, Str text, Err *e)
     r->at = str_starts(text, S("\xEF\xBB\xBF")) ? 3 : 0; /* libyaml would take a directive behind it for text */
     yaml_parser_set_input_string(&r->parser, (const unsigned char *)text.p + r->at, text.n - r->at);
     Json *all = node_new(r, JSON_ARRAY);
-    r->open[0].node = all;
+    r->open[0] = (Open){ .node = all, .key = S("") };
     bool ok = all != NULL && no_old_breaks(text, e) && read_all(r);
     yaml_parser_delete(&r->parser);
     return ok ? all : NULL;

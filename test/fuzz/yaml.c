@@ -27,7 +27,7 @@ static void check(const Json *v, Str text, uint64_t last, unsigned depth)
         check_number(v);
     for (const Json *c = v->first; c != NULL; c = c->next, count++) {
         check(c, text, last, depth + 1);
-        assert(v->type == JSON_OBJECT ? c->key.p != NULL : v->type == JSON_ARRAY && c->key.p == NULL);
+        assert(c->key.p != NULL && (v->type == JSON_OBJECT || (v->type == JSON_ARRAY && c->key.n == 0)));
         for (const Json *d = count < 50 ? v->first : c; d != c; d = d->next)
             assert(v->type == JSON_ARRAY || !str_eq(c->key, d->key));
     }
