@@ -307,6 +307,23 @@ void buf_printf(Buf *b, const char *fmt, ...)
     b->n += (size_t)n;
 }
 
+/* Two bytes of UTF-8 that are a C1 control (U+0080..U+009F), which terminals obey as they obey ESC. */
+static bool is_c1(Str s) { return s.n > 1 && (uint8_t)s.p[0] == 0xC2 && (uint8_t)s.p[1] < 0xA0; }
+
+void buf_clean(Buf *b, Str s)
+{
+    bool text = str_utf8(s);
+    for (size_t i = 0; i < s.n; i++) {
+        uint8_t c = (uint8_t)s.p[i];
+        if (text && is_c1(str_from(s, i)))
+            buf_printf(b, "\\x%02x", (uint8_t)s.p[++i]);
+        else if (c < ' ' || c == 0x7F || (!text && c >= 0x80))
+            buf_printf(b, "\\x%02x", c);
+        else
+            buf_byte(b, c);
+    }
+}
+
 void buf_free(Buf *b)
 {
     free(b->p);

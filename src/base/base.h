@@ -98,6 +98,8 @@ void buf_u16(Buf *b, uint16_t v);                     /* little-endian */
 void buf_u32(Buf *b, uint32_t v);
 void buf_u64(Buf *b, uint64_t v);
 void buf_printf(Buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* For a terminal: control characters, and bytes of what is not UTF-8, as \xNN.  For text that came from outside. */
+void buf_clean(Buf *b, Str s);
 void buf_free(Buf *b);                                /* leaves an empty, usable Buf */
 static inline Str buf_view(const Buf *b) { return (Str){ b->p ? b->p : "", b->n }; }
 #define defer_buf __attribute__((cleanup(buf_free)))

@@ -80,3 +80,31 @@ Ledger *cli_ledger(const Pipeline *p, Err *e)
 {
     return pipeline_state_make(p, e) ? ledger_open(pipeline_state(p, "ledger.db"), e) : NULL;
 }
+
+bool cli_pipeline_if_any(Arena *a, Pipeline **p, Err *e)
+{
+    *p = cli_pipeline(a, e);
+    if (*p != NULL)
+        return true;
+    if (common.config != NULL || strcmp(e->hint, "moat init") != 0)
+        return false;
+    *e = (Err){ 0 };
+    return true;
+}
+
+char *cli_key_path(Arena *a, const char *given, Err *e)
+{
+    const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+    char       *path = NULL;
+    if (given != NULL)
+        path = arena_printf(a, "%s", given);
+    else if (config != NULL && config[0] == '/')       /* the XDG specification ignores relative ones */
+        path = arena_printf(a, "%s/moat/key", config);
+    else if (home != NULL && home[0] == '/')
+        path = arena_printf(a, "%s/.config/moat/key", home);
+    else
+        return err_set(e, E_USAGE, "neither HOME nor a key is given"), NULL;
+    if (path == NULL)
+        err_nomem(e);
+    return path;
+}

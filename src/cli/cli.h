@@ -55,5 +55,13 @@ Str actor_text(char out[static 32]);
 /* The pipeline of --config or the nearest moat.yaml, and its ledger. */
 Pipeline *cli_pipeline(Arena *a, Err *e);
 Ledger   *cli_ledger(const Pipeline *p, Err *e);
+/* True without a pipeline (*p NULL) when none was named and no moat.yaml is near; false when there is one and it is broken. */
+bool cli_pipeline_if_any(Arena *a, Pipeline **p, Err *e);
+/* The signing key: `given`, else $XDG_CONFIG_HOME/moat/key or ~/.config/moat/key.  NULL with *e set. */
+char *cli_key_path(Arena *a, const char *given, Err *e);
+
+/* Rules of what only commands judge: key files and the ledger (MOAT-K, MOAT-L). */
+extern const Rule   key_rules[], ledger_rules[];
+extern const size_t key_rules_len, ledger_rules_len;
 
 #endif

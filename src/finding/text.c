@@ -9,25 +9,6 @@
 
 enum { RULE_COLUMN = 59, INDENT_MAX = 24 };
 
-/* Length of a two-byte C1 control character (U+0080..U+009F) at s, which terminals obey like ESC; else 0. */
-static bool is_c1(Str s) { return s.n > 1 && (uint8_t)s.p[0] == 0xC2 && (uint8_t)s.p[1] < 0xA0; }
-
-static bool is_control(char c) { return (uint8_t)c < 0x20 || c == 0x7F; }
-
-/* Writes s with control characters (and all bytes of text that is not UTF-8) as \xNN. */
-static void put_clean(Buf *b, Str s)
-{
-    bool text = str_utf8(s);
-    for (size_t i = 0; i < s.n; i++) {
-        if (text && is_c1(str_from(s, i)))
-            buf_printf(b, "\\x%02x", (uint8_t)s.p[++i]);
-        else if (is_control(s.p[i]) || (!text && (s.p[i] & 0x80)))
-            buf_printf(b, "\\x%02x", (uint8_t)s.p[i]);
-        else
-            buf_byte(b, (uint8_t)s.p[i]);
-    }
-}
-
 /* Columns it takes on a terminal, taking every character for one wide. */
 static size_t width(Str s)
 {
@@ -60,14 +41,14 @@ static void put_indent(Buf *b, size_t n) { buf_printf(b, "%*s", (int)n, ""); }
 static size_t put_head(Buf *b, const Finding *f, bool colour)
 {
     defer_buf Buf plain = { 0 };
-    put_clean(&plain, f->subject.n ? f->subject : f->part);
+    buf_clean(&plain, f->subject.n ? f->subject : f->part);
     buf_z(&plain, ": ");
     size_t indent = width(buf_view(&plain)) <= INDENT_MAX ? width(buf_view(&plain)) : 4;
     buf_str(b, buf_view(&plain));
     put_word(b, f, colour);
     put_word(&plain, f, false);
     buf_z(b, "  "), buf_z(&plain, "  ");
-    put_clean(b, f->message), put_clean(&plain, f->message);
+    buf_clean(b, f->message), buf_clean(&plain, f->message);
     size_t used = width(buf_view(&plain));
     put_indent(b, used + 2 < RULE_COLUMN ? RULE_COLUMN - used : 2);
     buf_printf(b, "%s\n", f->rule->id);
@@ -90,7 +71,7 @@ static void put_place(Buf *b, const Place *at, size_t indent)
     put_indent(b, indent);
     buf_z(b, "at ");
     if (at->inner.n)
-        put_clean(b, at->inner), comma = ", ";
+        buf_clean(b, at->inner), comma = ", ";
     put_item(b, &comma, "row", at->row, 1);
     put_item(b, &comma, "line", at->line, 1);
     put_item(b, &comma, "column", at->column, 1);
@@ -108,7 +89,7 @@ void findings_text(const Findings *l, FILE *f, bool colour)
         if (one->fix.n) {
             put_indent(&b, indent);
             buf_z(&b, "fix: ");
-            put_clean(&b, one->fix);
+            buf_clean(&b, one->fix);
             buf_byte(&b, '\n');
         }
         fwrite(b.p, 1, b.n, f);
