@@ -69,8 +69,7 @@ typedef struct JsonKeys {
     uint64_t  key[2], small[JSON_KEYS_SMALL];
     uint64_t *hash;                                   /* a stack: the keys of the outermost object come first      */
     uint32_t *slot;                                   /* index over it, once it left `small`                       */
-    void     *room;                                   /* where it goes first                                       */
-    uint32_t  n, cap, slots, room_keys;
+    uint32_t  n, cap, slots;
 } JsonKeys;
 
 typedef struct JsonPush {

@@ -56,10 +56,11 @@ typedef struct KeyRecord {                             /* one secret of one id *
 } KeyRecord;
 bool keytable_at(const KeyTable *t, uint64_t i, KeyRecord *out);
 
-/* The heap is a run of tags: u8 kind, u8 length, bytes.  For people: name, created (i64), org's name. */
-typedef enum { TAG_NAME = 1, TAG_CREATED, TAG_ORG, TAG_SCOPE, TAG_MODEL, TAG_CIDR } KeyTag;
+/* The heap is a run of tags: u8 kind, u8 length, bytes.  Those for people: name, created (i64 seconds), org, env. */
+typedef enum { TAG_NAME = 1, TAG_CREATED, TAG_ORG, TAG_SCOPE, TAG_MODEL, TAG_CIDR, TAG_ENV } KeyTag;
 /* Steps through them; *at starts at 0.  False at the end. */
 bool tag_next(Str tags, size_t *at, KeyTag *kind, Str *value);
+Str  tag_find(Str tags, KeyTag kind);                  /* the first of a kind; p NULL when there is none */
 bool tag_put(Buf *b, KeyTag kind, Str value);          /* false when the value is longer than 255 bytes */
 /* "10.0.0.0/8", "2001:db8::/32" or a bare address to its tag value: prefix length, then 4 or 16 bytes. */
 bool cidr_parse(Str text, uint8_t out[static 17], size_t *n);

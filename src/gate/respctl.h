@@ -34,9 +34,8 @@ typedef struct RespInfo {                              /* for the event: the fir
  * `info` may be NULL. */
 bool respctl_apply(const RespPolicy *p, Str body, Buf *out, RespInfo *info, Err *e);
 
-/* A number literal with '.' or exponent, rounded half to even to `decimals` in plain notation; others are copied. */
-void decimal_round(Str literal, unsigned decimals, Buf *out);
-/* The exact order of two JSON numbers: below, equal to or above zero. */
-int decimal_cmp(Str a, Str b);
+/* A number literal with '.' or exponent, rounded half to even to `decimals` in plain notation; others are copied.
+ * False when it is no number, or larger than any double. */
+bool decimal_round(Str literal, unsigned decimals, Buf *out);
 
 #endif

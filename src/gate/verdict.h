@@ -33,7 +33,6 @@ typedef enum {
     GATE_TOO_LARGE,                                    /* 413                                                    */
     GATE_JSON,                                         /* 400 not JSON, or not strict JSON                       */
     GATE_SCHEMA,                                       /* 400 JSON, but not what the schema allows               */
-    GATE_ESCAPE,                                       /* 400 asks the server for output that escapes control    */
     GATE_COST,                                         /* 403 costs more than the limit ever allows              */
     GATE_LIMIT,                                        /* 429                                                    */
     GATE_CANCELLED,                                    /* 408 the body did not come in time (adapter)            */

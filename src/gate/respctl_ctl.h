@@ -1,0 +1,39 @@
+/* respctl_ctl.h - what the files of output control share: the copy in progress.  Not for others. */
+#ifndef RESPCTL_CTL_H
+#define RESPCTL_CTL_H
+#include "gate/jsonwalk.h"
+#include "gate/respctl.h"
+
+typedef struct Ctl {
+    const RespPolicy *p;
+    Str       body;                                    /* checked: strict JSON          */
+    size_t    copied;                                  /* of it, up to here, is in `out` */
+    Buf      *out;
+    RespInfo *info;
+    Arena    *arena;                                   /* of the call: only what is too large for the stack */
+    Err      *e;
+} Ctl;
+
+static inline Str literal_at(const Ctl *c, size_t at)
+{
+    return (Str){ c->body.p + at, walk_end(c->body, at) - at };
+}
+void copy_up_to(Ctl *c, size_t at);
+bool put_number(Ctl *c, Str literal);                  /* rounded, when the policy rounds */
+
+/* The numbers of an array, one after the other, however they are nested. */
+typedef struct Numbers {
+    Str    t;
+    size_t at;
+} Numbers;
+bool numbers_next(Numbers *n, Str *literal);
+
+/* One score vector of `count` numbers.  `flat`: the numbers alone, with commas (KServe v2); else each in its place. */
+bool put_vector(Ctl *c, Numbers *n, size_t count, bool flat);
+/* A list of `count` [label, score] pairs at `at`. */
+bool put_pairs(Ctl *c, size_t at, size_t count);
+bool is_pair(Str t, size_t at, size_t *score);
+
+bool v2_answer(Ctl *c, size_t at);
+
+#endif

@@ -1,0 +1,35 @@
+/* response.c - the answer on its way out; see gate.h. */
+#include "gate/gate.h"
+#include "gate/media.h"
+
+static GateResponseAction refuse(GateVerdict *v, GateReason r)
+{
+    gate_refuse(v, r);
+    return RESPONSE_REFUSE;
+}
+
+GateResponseAction gate_response_begin(const GateEndpoint *ep, const GateResponse *r, GateVerdict *v)
+{
+    bool has_body = !r->head && r->status != 204 && r->status != 304;
+    if (!respctl_on(&ep->control) || !has_body || r->status < 200 || r->status > 299)
+        return RESPONSE_PASS;
+    if (!encoding_is_identity(r->content_encoding))
+        return refuse(v, GATE_RESPONSE_ENCODING);
+    if (r->status == 206 || !media_is_json(r->content_type))
+        return refuse(v, GATE_RESPONSE_TYPE);
+    if (r->content_length > RESP_MAX)
+        return refuse(v, GATE_RESPONSE_SIZE);
+    return RESPONSE_HOLD;
+}
+
+bool gate_response_end(const GateEndpoint *ep, Str body, Buf *out, RespInfo *info, GateVerdict *v)
+{
+    Err e = { 0 };
+    out->n = 0;
+    v->checks |= CHECK_OUTPUT;
+    if (respctl_apply(&ep->control, body, out, info, &e))
+        return true;
+    out->n = 0;
+    v->at = e.at;
+    return gate_refuse(v, e.code == E_NOMEM ? GATE_INTERNAL : e.code == E_LIMIT ? GATE_RESPONSE_SIZE : GATE_RESPONSE_BODY);
+}
