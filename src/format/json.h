@@ -133,6 +133,7 @@ bool number_f32(Str literal, float *out);
 enum { NUMBER_TEXT = 32 };
 /* Shortest text that reads back as the same double; plain notation for exponents -5..16.  Finite values only. */
 size_t number_text(double v, char out[static NUMBER_TEXT]);
+size_t number_text_f32(float v, char out[static NUMBER_TEXT]);     /* ... as the same float */
 
 /* ---- the writer: JsonOut w = json_out(&buf); keys, commas and escapes come by themselves */
 

@@ -45,15 +45,16 @@ static Shortest shortest(uint64_t c, int q, bool narrow)
     return (Shortest){ s + (v > 4 * s + 2 || (v == 4 * s + 2 && (s & 1))), k };
 }
 
-static Shortest shortest_of(uint64_t bits)
+/* Of a binary float without its sign: `width` bits of mantissa below the exponent, which is `bias` too high. */
+static Shortest shortest_of(uint64_t bits, int width, int bias)
 {
-    uint64_t hidden = (uint64_t)1 << 52, m = bits & (hidden - 1);
-    int      biased = (int)(bits >> 52), q = (biased ? biased : 1) - 1075;
+    uint64_t hidden = (uint64_t)1 << width, m = bits & (hidden - 1);
+    int      biased = (int)(bits >> width), q = (biased ? biased : 1) - bias - width;
     uint64_t c = biased ? m | hidden : m;
     Shortest d = { 0, 0 };
     if (c == 0)
         return d;
-    if (q <= 0 && q > -53 && (c & (((uint64_t)1 << -q) - 1)) == 0)
+    if (q <= 0 && q >= -width && (c & (((uint64_t)1 << -q) - 1)) == 0)
         d.digits = c >> -q;                           /* whole numbers are exact as they are */
     else
         d = shortest(c, q, m == 0 && biased > 1);
@@ -90,17 +91,28 @@ static char *put_scientific(char *to, const char *digits, int n, int exponent)
     return to + sprintf(to, "e%d", exponent);
 }
 
-size_t number_text(double v, char out[static NUMBER_TEXT])
+static size_t put_number(bool minus, Shortest d, char out[static NUMBER_TEXT])
 {
-    uint64_t bits;
-    char     digits[24], *to = out;
-    memcpy(&bits, &v, sizeof bits);
-    if (bits >> 63)
+    char digits[24], *to = out;
+    if (minus)
         *to++ = '-';
-    Shortest d = shortest_of(bits & (UINT64_MAX >> 1));
-    int      n = sprintf(digits, "%" PRIu64, d.digits), exponent = n - 1 + d.exponent;
-    bool     plain = exponent >= -5 && exponent <= 16;
+    int  n = sprintf(digits, "%" PRIu64, d.digits), exponent = n - 1 + d.exponent;
+    bool plain = exponent >= -5 && exponent <= 16;
     to = plain ? put_plain(to, digits, n, exponent + 1) : put_scientific(to, digits, n, exponent);
     *to = '\0';
     return (size_t)(to - out);
+}
+
+size_t number_text(double v, char out[static NUMBER_TEXT])
+{
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return put_number(bits >> 63, shortest_of(bits & (UINT64_MAX >> 1), 52, 1023), out);
+}
+
+size_t number_text_f32(float v, char out[static NUMBER_TEXT])
+{
+    uint32_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    return put_number(bits >> 31, shortest_of(bits & (UINT32_MAX >> 1), 23, 127), out);
 }

@@ -19,6 +19,7 @@
 #include "base/pool.h"
 #include "crypto/key.h"
 #include "finding/finding.h"
+#include "ledger/ledger.h"
 #include "pipeline/pipeline.h"
 
 extern const Rule   model_rules[];                     /* MOAT-M1xx */
@@ -73,5 +74,10 @@ typedef struct ModelSign {
 /* Signs with the private key and replaces the signature file at once.  *v gets digest, signer, files and bytes; its note
  * what was followed out of the folder. */
 bool model_sign(Arena *a, Pool *pool, const ModelSign *s, const Key *key, ModelVerdict *v, Err *e);
+
+/* ---- the ledger */
+
+/* RECORD_MODEL_SIGN, _VERIFY or _DEPLOY; the subject is the digest.  `serve` is the address of a deployed one, else empty. */
+bool model_record(Ledger *l, Clock clock, RecordKind kind, Str actor, const ModelCheck *c, const ModelVerdict *v, Str serve, Err *e);
 
 #endif

@@ -240,3 +240,33 @@ TEST(number, reads_back_what_it_writes_and_nothing_shorter_would_do)
         CHECK_ROW(digits_in(text) == 1 || !some_decimal_reads_as(v, digits_in(text) - 1), text);
     }
 }
+
+/* Floats are few enough for the C library to be the judge: the least precision of %g that reads back, and the nearest there. */
+TEST(number, writes_floats_with_the_digits_that_a_float_needs)
+{
+    const char *want = getenv("MOAT_NUMBERS");
+    long        count = want ? atol(want) : 300000;
+    Rng         r = rng_of(3);
+    for (long i = 0; i < count; i++) {
+        uint32_t bits = (uint32_t)(i % 7 == 0 ? rng_u64(&r) & 0x7F800000 : rng_u64(&r) >> 33);
+        float    v;
+        char     text[NUMBER_TEXT], shorter[64];
+        memcpy(&v, &bits, sizeof v);
+        if (i % 5 == 0)
+            v = (float)rng_unit(&r);
+        if (!isfinite(v) || v == 0)
+            continue;
+        CHECK(number_text_f32(v, text) < NUMBER_TEXT);
+        CHECK_ROW(strtof(text, NULL) == v, text);
+        int digits = digits_in(text);
+        snprintf(shorter, sizeof shorter, "%.*e", digits > 1 ? digits - 2 : 0, (double)v);
+        CHECK_ROW(digits == 1 || strtof(shorter, NULL) != v, text);
+        snprintf(shorter, sizeof shorter, "%.*e", digits - 1, (double)v);
+        CHECK_ROW(strtof(shorter, NULL) != v || strtod(shorter, NULL) == strtod(text, NULL), text);
+    }
+    char text[NUMBER_TEXT];
+    CHECK(number_text_f32(0.1f, text) == 3), CHECK_STR(text, "0.1");
+    CHECK(number_text_f32(-3.4028235e38f, text) == 13), CHECK_STR(text, "-3.4028235e38");
+    number_text_f32(1e-45f, text), CHECK_STR(text, "1e-45");
+    number_text_f32(0, text), CHECK_STR(text, "0");
+}

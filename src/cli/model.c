@@ -1,0 +1,66 @@
+/* model.c - `moat model`: the verbs, and how a model is named. */
+#include "cli/model_cmds.h"
+
+static bool same_file(const char *a, const char *b)
+{
+    char *ra = realpath(a, NULL), *rb = realpath(b, NULL);
+    bool  same = ra != NULL && rb != NULL && strcmp(ra, rb) == 0;
+    free(ra), free(rb);
+    return same;
+}
+
+static const Model *model_called(const Pipeline *p, const char *arg)
+{
+    const Model *m = pipeline_model(p, str(arg));
+    for (size_t i = 0; m == NULL && i < p->model_count; i++)
+        if (same_file(arg, pipeline_path(p, p->models[i].path)))
+            m = &p->models[i];
+    return m;
+}
+
+bool model_target(Arena *a, const char *arg, ModelTarget *out, Err *e)
+{
+    *out = (ModelTarget){ .p = cli_pipeline(a, e), .c = { .path = arg } };
+    if (out->p == NULL && (e->code != E_IO || common.config != NULL))
+        return false;
+    *e = (Err){ 0 };                                   /* no moat.yaml: a path is enough */
+    if (out->p != NULL && (out->m = model_called(out->p, arg)) != NULL)
+        out->c = model_check_of(out->p, out->m);
+    return true;
+}
+
+bool model_note(const ModelTarget *t, RecordKind kind, const ModelVerdict *v, Str serve, Err *e)
+{
+    char                actor[32];
+    defer_ledger Ledger *l = t->p ? cli_ledger(t->p, e) : NULL;
+    if (t->p == NULL)
+        return true;
+    return l != NULL && model_record(l, clock_system(), kind, actor_text(actor), &t->c, v, serve, e);
+}
+
+void model_verdict_json(const ModelVerdict *v, JsonOut *w)
+{
+    char hex[DIGEST_HEX];
+    digest_hex(&v->digest, hex);
+    json_key(w, "digest"), json_put_z(w, v->has_digest ? hex : NULL);
+    json_key(w, "signer"), json_put_z(w, *v->signer ? v->signer : NULL);
+    json_key(w, "files"), json_put_u64(w, v->files);
+    json_key(w, "bytes"), json_put_u64(w, v->bytes);
+    json_key(w, "ignored"), json_open(w, '[');
+    for (size_t i = 0; i < v->ignored_count; i++)
+        json_put_str(w, v->ignored[i]);
+    json_close(w, ']');
+    json_key(w, "note"), json_put_z(w, v->note.n ? v->note.p : NULL);
+}
+
+static const Cmd cmds[] = {
+    { "sign", "PATH|NAME", "sign a model file or folder (OpenSSF Model Signing v1.0)",
+      "The signature covers every file, by name and digest. It is written to PATH.sig, for a folder to PATH/model.sig.\n"
+      "  moat key new --kind p256 --out release.key\n"
+      "  moat model sign scorer.safetensors --key release.key", model_sign_opts, 7, model_sign_cmd },
+    { "verify", "PATH|NAME", "prove that a model is the one its signer released",
+      "Without --key and --sha256 moat.yaml must say who signs the model. Exit 0: proven; 1: not; 3: it could not be judged.\n"
+      "  moat model verify scorer.safetensors --key release.key.pub", model_verify_opts, 4, model_verify_cmd },
+};
+
+const Noun noun_model = { "model", "model files: sign, verify, serve", cmds, len_of(cmds) };
