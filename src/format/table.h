@@ -14,7 +14,7 @@ typedef enum { HEADER_AUTO, HEADER_YES, HEADER_NO } HeaderMode; /* auto: a first
 typedef struct Column {
     Str        name;                                  /* from the header, else "c0", "c1" ...       */
     ColumnType type;                                  /* never COLUMN_AUTO                          */
-    uint64_t   missing;                               /* empty fields: NaN; an empty text           */
+    uint64_t   missing;                               /* empty, "NA", "nan", "NaN": NaN             */
     union {
         int64_t *i64;
         float   *f32;
@@ -34,7 +34,8 @@ typedef struct TableAsk {
     char       delimiter;                             /* 0: sniffed                                                     */
     HeaderMode header;
     bool       lenient;
-    ColumnType number;                                /* numbers become this; COLUMN_AUTO: INT where all are, else F64 */
+    ColumnType number;                                /* F32, F64: what numbers become; AUTO: INT where all are whole and
+                                                         none is missing, else F64; TEXT: all stays text                */
 } TableAsk;
 
 /* Text fields are borrowed from `csv` where they need no unquoting.  Duplicate names are an error. */
@@ -58,11 +59,16 @@ typedef struct MatrixAsk {
     const char *label;                                /* CSV: the label column's name; npy, IDX: path of the labels' file;
                                                          NULL: no labels */
     char        delimiter;                            /* CSV: 0 is sniffed                                        */
+    HeaderMode  header;
+    const Str  *keep;                                 /* CSV: only these columns, in this order ...               */
+    size_t      keeps;                                /* ... 0: all but the label                                 */
     double      divide;                               /* every cell by this, e.g. 255 for images; 0: as it is     */
 } MatrixAsk;
 
+enum { MATRIX_CLASSES_MAX = 65536 };
+
 /* Reads CSV, npy or IDX (plain or gzip) at `path`.  A label column is not part of x; a text in another column is an
- * error with line and name. */
+ * error with line and name.  Errors name the file. */
 bool matrix_read(Arena *a, const char *path, const MatrixAsk *ask, Matrix *out, Err *e);
 
 #endif
