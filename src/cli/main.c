@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 
 static const Noun *const nouns[] = {
-    &noun_key, &noun_model,
+    &noun_key, &noun_model, &noun_gate,
 };
 
 static const Opt common_opts[] = {

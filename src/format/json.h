@@ -69,7 +69,8 @@ typedef struct JsonKeys {
     uint64_t  key[2], small[JSON_KEYS_SMALL];
     uint64_t *hash;                                   /* a stack: the keys of the outermost object come first      */
     uint32_t *slot;                                   /* index over it, once it left `small`                       */
-    uint32_t  n, cap, slots;
+    void     *room;                                   /* where it goes first                                       */
+    uint32_t  n, cap, slots, room_keys;
 } JsonKeys;
 
 typedef struct JsonPush {

@@ -32,6 +32,8 @@ static void move_to(JsonKeys *k, uint64_t *hash, uint32_t *slot, uint32_t cap)
 
 static bool grow_to(JsonKeys *k, uint32_t cap, Arena *grow)
 {
+    if (k->slot == NULL && k->room != NULL && k->room_keys > k->cap)
+        return move_to(k, k->room, (uint32_t *)((uint64_t *)k->room + k->room_keys), k->room_keys), true;
     uint64_t *hash = grow ? arena_get(grow, cap, sizeof *hash) : NULL;
     uint32_t *slot = hash ? arena_get(grow, slots_for(cap), sizeof *slot) : NULL;
     if (slot != NULL)
@@ -43,14 +45,12 @@ size_t keys_room(uint32_t n) { return n <= JSON_KEYS_SMALL ? 0 : n * sizeof(uint
 
 void keys_begin(JsonKeys *k, const uint64_t *hash_key, void *room, uint32_t room_keys)
 {
-    *k = (JsonKeys){ .cap = JSON_KEYS_SMALL };
+    *k = (JsonKeys){ .cap = JSON_KEYS_SMALL, .room = room, .room_keys = room_keys };
     k->hash = k->small;
     if (hash_key != NULL)
         memcpy(k->key, hash_key, sizeof k->key);
     else
         random_bytes(k->key, sizeof k->key);
-    if (room != NULL && room_keys > JSON_KEYS_SMALL)
-        move_to(k, room, (uint32_t *)((uint64_t *)room + room_keys), room_keys);
 }
 
 static bool seen(const JsonKeys *k, uint32_t mark, uint64_t h)

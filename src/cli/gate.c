@@ -1,0 +1,13 @@
+/* gate.c - `moat gate`: the inference gateway.  The verbs are in gate_*.c. */
+#include "cli/gate_cmds.h"
+
+static const Cmd cmds[] = {
+    { "schema", "check FILE... | test SCHEMA BODY...", "compile JSON Schemas as the gateway does; try bodies against one",
+      "The gateway checks the core of JSON Schema 2020-12 while a body streams in.  A schema with any other keyword does not\n"
+      "compile: what is not checked must not look checked.\n\n"
+      "  moat gate schema check schema.json\n"
+      "  moat gate schema test schema.json good.json bad.json",
+      NULL, 0, gate_schema },
+};
+
+const Noun noun_gate = { "gate", "put models behind a gateway that only lets through what they expect", cmds, len_of(cmds) };
