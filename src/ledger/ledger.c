@@ -231,15 +231,22 @@ static bool last_one(void *ctx, const Row *row)
     return false;
 }
 
+/* Rows of a kind (RECORD_KINDS: all), the newest first. */
+static sqlite3_stmt *newest_first(Ledger *l, RecordKind kind, Err *e)
+{
+    bool          all = kind == RECORD_KINDS;
+    sqlite3_stmt *s = db_prepare(&l->db, all ? "SELECT seq, kind, leaf, bytes FROM record ORDER BY seq DESC"
+                                             : "SELECT seq, kind, leaf, bytes FROM record WHERE kind = ? ORDER BY seq DESC", e);
+    if (s != NULL && !all)
+        sqlite3_bind_text(s, 1, record_table[kind].name, -1, SQLITE_STATIC);
+    return s;
+}
+
 bool ledger_last(Ledger *l, Arena *a, RecordKind kind, const Digest *subject, Str name, Record *out, Err *e)
 {
-    static const char        sql[] = "SELECT seq, kind, leaf, bytes FROM record WHERE kind = ? ORDER BY seq DESC";
     Last                     s = { l, a, subject, name, out, e, false, false };
-    defer_stmt sqlite3_stmt *stmt = db_prepare(&l->db, sql, e);
-    if (stmt == NULL)
-        return false;
-    sqlite3_bind_text(stmt, 1, record_table[kind].name, -1, SQLITE_STATIC);
-    if (!each_row(l, stmt, last_one, &s, e) || s.failed)
+    defer_stmt sqlite3_stmt *stmt = newest_first(l, kind, e);
+    if (stmt == NULL || !each_row(l, stmt, last_one, &s, e) || s.failed)
         return false;
     if (!s.found && e != NULL)
         *e = (Err){ 0 };
@@ -274,19 +281,32 @@ static bool each_one(void *ctx, const Row *row)
 {
     Each  *s = ctx;
     Record r;
+    s->failed = !fresh_arena(s, row->bytes.n) || !read_row(s->l, s->a, row, &r, s->e);
+    return !s->failed && s->fn(s->ctx, &r);
+}
+
+static bool next_one(void *ctx, const Row *row)
+{
+    Each *s = ctx;
+    if (row->seq == s->next++)
+        return each_one(ctx, row);
     s->failed = true;
-    if (row->seq != s->next++)
-        return err_set(s->e, E_FORMAT, "%s: record %" PRIu64 " is missing", s->l->db.path, s->next - 1);
-    if (!fresh_arena(s, row->bytes.n) || !read_row(s->l, s->a, row, &r, s->e))
-        return false;
-    s->failed = false;
-    return s->fn(s->ctx, &r);
+    return err_set(s->e, E_FORMAT, "%s: record %" PRIu64 " is missing", s->l->db.path, s->next - 1);
 }
 
 bool ledger_each(Ledger *l, uint64_t from, bool (*fn)(void *ctx, const Record *r), void *ctx, Err *e)
 {
     Each s = { .l = l, .next = from, .fn = fn, .ctx = ctx, .e = e };
-    bool ok = ledger_rows(l, from, each_one, &s, e);
+    bool ok = ledger_rows(l, from, next_one, &s, e);
+    arena_free(s.a);
+    return ok && !s.failed;
+}
+
+bool ledger_newest(Ledger *l, RecordKind kind, bool (*fn)(void *ctx, const Record *r), void *ctx, Err *e)
+{
+    Each                     s = { .l = l, .fn = fn, .ctx = ctx, .e = e };
+    defer_stmt sqlite3_stmt *stmt = newest_first(l, kind, e);
+    bool                     ok = stmt != NULL && each_row(l, stmt, each_one, &s, e);
     arena_free(s.a);
     return ok && !s.failed;
 }

@@ -72,6 +72,8 @@ bool ledger_get(Ledger *l, Arena *a, uint64_t seq, Record *out, Err *e);
 bool ledger_last(Ledger *l, Arena *a, RecordKind kind, const Digest *subject, Str name, Record *out, Err *e);
 /* Calls fn for each record from `from` on, oldest first, until it returns false. */
 bool ledger_each(Ledger *l, uint64_t from, bool (*fn)(void *ctx, const Record *r), void *ctx, Err *e);
+/* The same, newest first; of one kind, or of all with RECORD_KINDS. */
+bool ledger_newest(Ledger *l, RecordKind kind, bool (*fn)(void *ctx, const Record *r), void *ctx, Err *e);
 
 /* What verification found.  Everything but SOUND is somebody's doing, or a broken disk. */
 typedef enum {
