@@ -2,6 +2,12 @@
 #include "cli/gate_cmds.h"
 
 static const Cmd cmds[] = {
+    { "key", "new | list | rotate ID | revoke ID", "API keys: make, show, replace, end",
+      "A key is shown once, when it is made; moat keeps only a keyed hash of it.  Gateways see every change within a second.\n\n"
+      "  moat gate key new --name mobile --scope score --expires 90d\n"
+      "  moat gate key rotate 4fXa01Zk --grace 2d      a second secret; the first works for two more days\n"
+      "  moat gate key revoke 4fXa01Zk",
+      gate_key_opts, GATE_KEY_OPTS, gate_key },
     { "schema", "check FILE... | test SCHEMA BODY...", "compile JSON Schemas as the gateway does; try bodies against one",
       "The gateway checks the core of JSON Schema 2020-12 while a body streams in.  A schema with any other keyword does not\n"
       "compile: what is not checked must not look checked.\n\n"

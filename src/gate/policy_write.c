@@ -1,0 +1,164 @@
+/* policy_write.c - a pipeline's endpoints as the compiled policy; see policy.h. */
+#include "base/file.h"
+#include "format/json.h"
+#include "gate/policy.h"
+#include <sys/stat.h>
+
+enum { SCHEMA_FILE_MAX = 4 << 20 };
+
+static void put_list(JsonOut *w, const char *key, const StrList *l)
+{
+    json_key(w, key);
+    json_open(w, '[');
+    for (size_t i = 0; i < l->n; i++)
+        json_put_str(w, l->v[i]);
+    json_close(w, ']');
+}
+
+/* Names of headers and types mean the same in any case; the policy has them in one. */
+static bool put_lower_list(JsonOut *w, const char *key, const StrList *l, Arena *a, Err *e)
+{
+    StrList low = { arena_get(a, l->n, sizeof(Str)), 0 };
+    if (low.v == NULL && l->n > 0)
+        return err_nomem(e);
+    for (; low.n < l->n; low.n++) {
+        char *copy = arena_get(a, l->v[low.n].n + 1, 1);
+        if (copy == NULL)
+            return err_nomem(e);
+        for (size_t i = 0; i < l->v[low.n].n; i++) {
+            char c = l->v[low.n].p[i];
+            copy[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+        }
+        low.v[low.n] = (Str){ copy, l->v[low.n].n };
+    }
+    put_list(w, key, &low);
+    return true;
+}
+
+static void put_text(JsonOut *w, const char *key, Str v)
+{
+    json_key(w, key);
+    json_put_str(w, v);
+}
+
+static void put_number(JsonOut *w, const char *key, uint64_t v)
+{
+    json_key(w, key);
+    json_put_u64(w, v);
+}
+
+static void put_limits(JsonOut *w, const Endpoint *ep)
+{
+    json_key(w, "limits");
+    json_open(w, '[');
+    for (size_t i = 0; i < ep->limit_count; i++) {
+        const Limit *l = &ep->limits[i];
+        json_open(w, '{');
+        put_text(w, "per", l->per);
+        put_number(w, "rate_num", l->rate_num);
+        put_number(w, "rate_ns", l->rate_ns);
+        put_number(w, "burst", l->burst);
+        json_key(w, "nodelay");
+        json_put_bool(w, l->nodelay);
+        json_close(w, '}');
+    }
+    json_close(w, ']');
+}
+
+static void put_output(JsonOut *w, const Endpoint *ep)
+{
+    json_key(w, "output");
+    json_open(w, '{');
+    put_number(w, "top_k", ep->top_k);
+    json_key(w, "round");
+    json_put_i64(w, ep->round);
+    json_key(w, "label_only");
+    json_put_bool(w, ep->label_only);
+    json_close(w, '}');
+}
+
+/* The digest of a model that is one file and is here; a folder, or a model that lives elsewhere, has none. */
+static void put_model(JsonOut *w, const Pipeline *p, const Endpoint *ep)
+{
+    const Model *m = pipeline_model(p, ep->model);
+    const char  *path = m != NULL && m->path.n > 0 ? pipeline_path(p, m->path) : NULL;
+    char         hex[DIGEST_HEX] = "";
+    struct stat  st;
+    Digest       d;
+    if (path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode) && sha256_file(path, &d, NULL, NULL))
+        digest_hex(&d, hex);
+    put_text(w, "model", ep->model);
+    put_text(w, "model_sha256", str(hex));
+}
+
+static bool put_upstream(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena *a, Err *e)
+{
+    const Model *m = pipeline_model(p, ep->model);
+    Str          at = ep->upstream;
+    if (at.n == 0 && m != NULL && m->serve.n > 0)
+        at = str(arena_printf(a, "http://%.*s", STR(m->serve)));
+    if (at.n == 0)
+        return err_line(e, ep->part.line, "%.*s: no upstream, and no model that is served", STR(ep->part.id));
+    put_text(w, "upstream", at);
+    return true;
+}
+
+static bool put_schema(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena *a, Err *e)
+{
+    Str body = S("");
+    if (ep->schema.n > 0) {
+        const char *path = pipeline_path(p, ep->schema);
+        if (path == NULL)
+            return err_nomem(e);
+        if (!file_read(a, path, SCHEMA_FILE_MAX, &body, e))
+            return err_in(e, "%.*s.schema", STR(ep->part.id));
+    }
+    put_text(w, "body_schema", body);
+    return true;
+}
+
+static bool put_endpoint(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena *a, Err *e)
+{
+    json_open(w, '{');
+    put_text(w, "name", ep->part.name);
+    put_text(w, "route", ep->route);
+    put_list(w, "methods", &ep->methods);
+    put_text(w, "format", ep->format);
+    put_model(w, p, ep);
+    if (!put_upstream(w, p, ep, a, e) || !put_lower_list(w, "content_types", &ep->content_types, a, e) ||
+        !put_lower_list(w, "key_headers", &ep->key_headers, a, e))
+        return false;
+    put_number(w, "max_body", ep->max_body);
+    put_text(w, "keys", ep->keys);
+    put_text(w, "scope", ep->scope.n ? ep->scope : ep->part.name);
+    put_limits(w, ep);
+    put_output(w, ep);
+    if (!put_schema(w, p, ep, a, e))
+        return false;
+    json_close(w, '}');
+    return true;
+}
+
+bool gate_policy_write(const Pipeline *p, Buf *out, Err *e)
+{
+    defer_arena Arena *a = arena_new((size_t)1 << 30);
+    JsonOut w = json_out(out);
+    w.pretty = true;
+    if (a == NULL)
+        return err_nomem(e);
+    json_open(&w, '{');
+    put_text(&w, "schema", S("moat.gate.policy/1"));
+    put_text(&w, "name", p->name);
+    put_text(&w, "listen", p->listen);
+    json_key(&w, "endpoints");
+    json_open(&w, '[');
+    for (size_t i = 0; i < p->endpoint_count; i++)
+        if (!put_endpoint(&w, p, &p->endpoints[i], a, e))
+            return err_in(e, "%s", p->file);
+    json_close(&w, ']');
+    json_close(&w, '}');
+    buf_byte(out, '\n');
+    if (out->bad)
+        return err_nomem(e);
+    return gate_policy_load(a, buf_view(out), e) != NULL || err_in(e, "%s", p->file);
+}
