@@ -293,6 +293,13 @@ void buf_u16(Buf *b, uint16_t v) { buf_le(b, v, 2); }
 void buf_u32(Buf *b, uint32_t v) { buf_le(b, v, 4); }
 void buf_u64(Buf *b, uint64_t v) { buf_le(b, v, 8); }
 
+void buf_varint(Buf *b, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        buf_byte(b, (uint8_t)(v | 0x80));
+    buf_byte(b, (uint8_t)v);
+}
+
 void buf_printf(Buf *b, const char *fmt, ...)
 {
     va_list ap;

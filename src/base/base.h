@@ -97,6 +97,7 @@ void buf_byte(Buf *b, uint8_t c);
 void buf_u16(Buf *b, uint16_t v);                     /* little-endian */
 void buf_u32(Buf *b, uint32_t v);
 void buf_u64(Buf *b, uint64_t v);
+void buf_varint(Buf *b, uint64_t v);                  /* LEB128: 7 bits a byte, least first */
 void buf_printf(Buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* For a terminal: control characters, and bytes of what is not UTF-8, as \xNN.  For text that came from outside. */
 void buf_clean(Buf *b, Str s);

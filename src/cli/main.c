@@ -2,7 +2,7 @@
 #include "cli/cli.h"
 
 static const Noun *const nouns[] = {
-    &noun_key, &noun_model, &noun_gate, &noun_ledger,
+    &noun_key, &noun_model, &noun_data, &noun_gate, &noun_ledger,
 };
 
 static const Opt common_opts[] = {

@@ -2,7 +2,7 @@
  *
  * A commit cuts every file into content-defined chunks (chunk.h), stores each chunk once in packs (pack.h, store.h),
  * lists them in a tree object (tree.h), puts the rows of tabular files under a Merkle root (rows.h), and signs a
- * statement over all of it that names its parent (statement.h).  The order is: packs, tree, statement, ledger record, ref;
+ * statement over all of it that names its parent (version.h).  The order is: packs, tree, statement, ledger record, ref;
  * each is on the disk before the next begins, so a crash leaves the old head or the new one and perhaps orphans.
  *
  *     .moat/objects/pack-HEX.moatpack     chunks and row roots        HEX: SHA-256 of the file without its trailer
@@ -33,12 +33,13 @@ typedef struct DataVersion {
     uint64_t version;                                  /* from 1; 0: never committed               */
     Digest   root;                                     /* Merkle root over the rows                */
     Digest   tree, statement, parent;                  /* parent all zero in version 1             */
-    uint64_t rows, bytes;
+    uint64_t rows, bytes, files;
     bool     has_labels;                               /* labels in a file of their own            */
     Digest   labels_root;
     uint64_t labels_rows;
     uint64_t reverts;                                  /* the version this one brought back, or 0  */
-    Str      time, reason, format, keyid;              /* reason may be empty                      */
+    Str      time, reason, format;                     /* reason may be empty                      */
+    Str      keyid, signer;                            /* of who signed; the public key as PEM     */
     int64_t  expires_ns;                               /* 0: never                                 */
     const Json *predicate;                             /* all that was signed                      */
 } DataVersion;
@@ -99,7 +100,6 @@ typedef struct DataRestore {
     bool        as_head;                               /* sign a new version that brings this one back          */
     bool        keep;                                  /* keep what was there as NAME.replaced-TIME             */
     Clock       clock;
-    Pool       *pool;
 } DataRestore;
 
 typedef struct DataRestored {

@@ -15,7 +15,7 @@ typedef struct Source {
 
 static bool source_open(Source *s, Str file)
 {
-    *s = (Source){ .plain = cur_of(file), .packed = str_starts(file, S("\x1F\x8B")) };
+    *s = (Source){ .plain = cur_of(file), .packed = idx_is_gzip(file) };
     return !s->packed || inflateInit2(&s->z, 16 + MAX_WBITS) == Z_OK;
 }
 
@@ -136,6 +136,19 @@ bool idx_read(Arena *a, Str file, Idx *out, Err *e)
     bool ok = read_header(&s, out, e) && read_data(a, &s, file, out, e) && source_end(&s, e);
     source_drop(&s);
     return ok;
+}
+
+bool idx_is_gzip(Str start) { return str_starts(start, S("\x1F\x8B")); }
+
+bool idx_head(Str start, Idx *out, uint64_t *data_at, Err *e)
+{
+    Source   s = { .plain = cur_of(start) };
+    uint64_t bytes;
+    *out = (Idx){ 0 };
+    if (!read_header(&s, out, e))
+        return false;
+    *data_at = s.plain.at;
+    return !__builtin_mul_overflow(out->count, scalar_bits(out->type) / 8, &bytes) || err_at(e, 4, "the sizes overflow 64 bits");
 }
 
 double idx_f64(const Idx *a, uint64_t i)

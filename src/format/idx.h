@@ -20,6 +20,12 @@ typedef struct Idx {
 
 /* A plain file is viewed, a gzip file is inflated into the arena (whose limit holds). */
 bool idx_read(Arena *a, Str file, Idx *out, Err *e);
+/* The header alone of a plain file, for readers that stream: `start` is its first IDX_START_MAX bytes, or all of it.  The
+ * data begin at *data_at and are not looked at; out->data is empty. */
+enum { IDX_START_MAX = 4 + 4 * IDX_DIMS };
+bool idx_head(Str start, Idx *out, uint64_t *data_at, Err *e);
+bool idx_is_gzip(Str start);
+
 double idx_f64(const Idx *a, uint64_t i);
 void   idx_row_f32(const Idx *a, uint64_t row, float *out);
 

@@ -184,15 +184,14 @@ static bool set_sizes(Npy *a)
     return !__builtin_mul_overflow(a->rows, a->width, &a->count);
 }
 
-bool npy_read(Str file, Npy *out, Err *e)
+bool npy_head(Str start, Npy *out, uint64_t *data_at, Err *e)
 {
-    Cur      c = cur_of(file);
-    uint64_t bytes;
+    Cur c = cur_of(start);
     *out = (Npy){ 0 };
     if (!str_is(cur_bytes(&c, 6), "\x93NUMPY"))
         return err_at(e, 0, "not an npy file");
     uint8_t  major = cur_u8(&c), minor = cur_u8(&c);
-    uint64_t length = major == 1 ? cur_u16(&c) : cur_u32(&c);
+    uint64_t length = major == 1 ? cur_u16(&c) : cur_u32(&c), bytes;
     if (!c.bad && (major < 1 || major > 3 || minor != 0))
         return err_at(e, 6, "npy version %d.%d; 1.0, 2.0 and 3.0 are read", major, minor);
     if (!c.bad && length > NPY_HEADER_MAX)
@@ -205,9 +204,19 @@ bool npy_read(Str file, Npy *out, Err *e)
         return false;
     if (!set_sizes(out) || __builtin_mul_overflow(out->count, scalar_bits(out->type) / 8, &bytes))
         return header_error(&h, "the shape overflows 64 bits");
-    if (bytes != cur_left(&c))
-        return err_at(e, c.at, "the shape needs %" PRIu64 " bytes of data, the file has %zu", bytes, cur_left(&c));
-    out->data = cur_bytes(&c, bytes);
+    *data_at = c.at;
+    return true;
+}
+
+bool npy_read(Str file, Npy *out, Err *e)
+{
+    uint64_t at;
+    if (!npy_head(file, out, &at, e))
+        return false;
+    uint64_t bytes = out->count * (scalar_bits(out->type) / 8);
+    if (bytes != file.n - at)
+        return err_at(e, at, "the shape needs %" PRIu64 " bytes of data, the file has %zu", bytes, file.n - (size_t)at);
+    out->data = (Str){ file.p + at, bytes };
     return true;
 }
 

@@ -23,6 +23,10 @@ typedef struct Npy {
 } Npy;
 
 bool npy_read(Str file, Npy *out, Err *e);
+/* The header alone, for readers that stream: `start` is the file's first NPY_START_MAX bytes, or all of it.  The data begin
+ * at *data_at and are not looked at; out->data is empty. */
+enum { NPY_START_MAX = NPY_HEADER_MAX + 12 };
+bool npy_head(Str start, Npy *out, uint64_t *data_at, Err *e);
 /* Element i of the array in C order, whatever order it is stored in. */
 double npy_f64(const Npy *a, uint64_t i);
 /* Row `row` (all elements with that first index) in C order: width floats, or width elements little-endian. */

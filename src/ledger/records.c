@@ -2,8 +2,8 @@
 #include "ledger/record.h"
 
 const RecordRow record_table[RECORD_KINDS] = {
-    [RECORD_DATA_COMMIT] = { "data.commit", "name, version, root, rows, bytes", "a version of a dataset was committed; the subject is its statement" },
-    [RECORD_DATA_RESTORE] = { "data.restore", "name, version, path", "a committed version was written back to disk" },
+    [RECORD_DATA_COMMIT] = { "data.commit", "name, version, root, rows, bytes, tree, statement, reverts", "a version of a dataset was committed; the subject is its statement" },
+    [RECORD_DATA_RESTORE] = { "data.restore", "name, version, root, statement, path, as_head, reason", "a committed version was written back to disk; the subject is its statement" },
     [RECORD_TRAINING] = { "training", "name, data, model, parameters", "a model was trained; the subject is the model file" },
     [RECORD_MODEL_SIGN] = { "model.sign", "name, path, signer, files", "a model was signed; the subject is its digest" },
     [RECORD_MODEL_VERIFY] = { "model.verify", "name, path, signer, verified", "a model's signature was checked, with this outcome" },

@@ -1,0 +1,26 @@
+/* data_cmds.h - the verbs of `moat data`, and what they share.
+ *
+ * How to add one more: declare the function and its options here, and a row in data.c. */
+#ifndef DATA_CMDS_H
+#define DATA_CMDS_H
+#include "cli/cli.h"
+#include "data/data.h"
+
+int data_commit_cmd(int argc, char **argv);            /* data_commit.c  */
+int data_verify_cmd(int argc, char **argv);            /* data_verify.c  */
+int data_log_cmd(int argc, char **argv);               /* data_log.c     */
+int data_restore_cmd(int argc, char **argv);           /* data_restore.c */
+
+enum { DATA_COMMIT_OPTS = 5, DATA_VERIFY_OPTS = 3, DATA_LOG_OPTS = 1, DATA_RESTORE_OPTS = 6 };
+extern const Opt data_commit_opts[DATA_COMMIT_OPTS], data_verify_opts[DATA_VERIFY_OPTS], data_log_opts[DATA_LOG_OPTS],
+    data_restore_opts[DATA_RESTORE_OPTS];
+
+#define DATA_ARENA ((size_t)16 << 30)                  /* a limit, not a size: about 1 KiB a file, 100 bytes a chunk */
+
+/* dataset, version, root, rows, bytes, files, statement, ... of an open object. */
+void data_version_json(const DataVersion *v, Str dataset, JsonOut *w);
+/* "1.2 GB" */
+enum { SIZE_TEXT = 16 };
+void size_text(uint64_t bytes, char out[static SIZE_TEXT]);
+
+#endif
