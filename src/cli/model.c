@@ -20,10 +20,9 @@ static const Model *model_called(const Pipeline *p, const char *arg)
 
 bool model_target(Arena *a, const char *arg, ModelTarget *out, Err *e)
 {
-    *out = (ModelTarget){ .p = cli_pipeline(a, e), .c = { .path = arg } };
-    if (out->p == NULL && (e->code != E_IO || common.config != NULL))
+    *out = (ModelTarget){ .c = { .path = arg } };
+    if (!cli_pipeline_if_any(a, &out->p, e))
         return false;
-    *e = (Err){ 0 };                                   /* no moat.yaml: a path is enough */
     if (out->p != NULL && (out->m = model_called(out->p, arg)) != NULL)
         out->c = model_check_of(out->p, out->m);
     return true;
@@ -57,10 +56,16 @@ static const Cmd cmds[] = {
     { "sign", "PATH|NAME", "sign a model file or folder (OpenSSF Model Signing v1.0)",
       "The signature covers every file, by name and digest. It is written to PATH.sig, for a folder to PATH/model.sig.\n"
       "  moat key new --kind p256 --out release.key\n"
-      "  moat model sign scorer.safetensors --key release.key", model_sign_opts, 7, model_sign_cmd },
+      "  moat model sign scorer.safetensors --key release.key", model_sign_opts, len_of(model_sign_opts), model_sign_cmd },
     { "verify", "PATH|NAME", "prove that a model is the one its signer released",
       "Without --key and --sha256 moat.yaml must say who signs the model. Exit 0: proven; 1: not; 3: it could not be judged.\n"
-      "  moat model verify scorer.safetensors --key release.key.pub", model_verify_opts, 4, model_verify_cmd },
+      "  moat model verify scorer.safetensors --key release.key.pub", model_verify_opts, len_of(model_verify_opts),
+      model_verify_cmd },
+    { "serve", "PATH|NAME", "answer for a model that verifies (KServe v1 and v2, TensorFlow Serving)",
+      "Loads nothing that its signer or its published digest does not prove. SIGTERM ends it.\n"
+      "  moat model serve scorer.safetensors --key release.key.pub --listen 127.0.0.1:8500\n"
+      "  curl -d '{\"instances\":[[5.1,3.5,1.4,0.2]]}' -H 'content-type: application/json' http://127.0.0.1:8500/v1/models/model:predict",
+      model_serve_opts, len_of(model_serve_opts), model_serve_cmd },
 };
 
 const Noun noun_model = { "model", "model files: sign, verify, serve", cmds, len_of(cmds) };

@@ -9,8 +9,7 @@
 int model_sign_cmd(int argc, char **argv);             /* model_sign.c   */
 int model_verify_cmd(int argc, char **argv);           /* model_verify.c */
 int model_serve_cmd(int argc, char **argv);            /* model_serve.c  */
-extern const Opt model_sign_opts[], model_verify_opts[], model_serve_opts[];
-extern const size_t model_sign_opts_len, model_verify_opts_len, model_serve_opts_len;
+extern const Opt model_sign_opts[7], model_verify_opts[4], model_serve_opts[8];
 
 typedef struct ModelTarget {
     Pipeline    *p;                                    /* NULL: no moat.yaml here or above     */

@@ -6,8 +6,8 @@ static OptMany     ignore;
 static long        shard_size;
 static bool        reference, blake2b, links;
 
-const Opt model_sign_opts[] = {
-    { "key", 'k', OPT_TEXT, &key_file, "FILE", "private key that signs (moat key new)" },
+const Opt model_sign_opts[7] = {
+    { "key", 'k', OPT_TEXT, &key_file, "FILE", "private key that signs; default ~/.config/moat/key" },
     { "signature", 0, OPT_TEXT, &signature, "FILE", "where the signature goes; default: PATH.sig, DIR/model.sig" },
     { "ignore", 0, OPT_MANY, &ignore, "NAME", "file or folder inside the model that is left out; may be repeated" },
     { "shards", 0, OPT_INT, &shard_size, "BYTES", "a digest every so many bytes, so that one huge file uses all cores" },
@@ -51,8 +51,8 @@ int model_sign_cmd(int argc, char **argv)
     Err                e = { 0 };
     ModelTarget        t;
     ModelVerdict       v;
-    if (argc != 1 || key_file == NULL)
-        return usage("moat model sign PATH --key KEY");
+    if (argc != 1)
+        return usage("moat model sign PATH [--key KEY]");
     if (shard_size < 0)
         return usage("--shards wants a positive number of bytes");
     if (a == NULL || !model_target(a, argv[0], &t, &e))
@@ -61,7 +61,8 @@ int model_sign_cmd(int argc, char **argv)
                     .shard_size = (uint64_t)shard_size, .reference = reference, .blake2b = blake2b, .allow_symlinks = links };
     if (s.signature == NULL)
         s.signature = model_signature_path(a, s.path);
-    defer_key Key *k = key_load_private(key_file, &e);
+    const char    *key_path = cli_key_path(a, key_file, &e);
+    defer_key Key *k = key_path ? key_load_private(key_path, &e) : NULL;
     if (k == NULL)
         return die(&e);
     Pool *pool = pool_new(0);

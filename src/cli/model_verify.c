@@ -4,7 +4,7 @@
 static const char *signature, *key_file, *sha256_hex;
 static bool        ignore_unsigned;
 
-const Opt model_verify_opts[] = {
+const Opt model_verify_opts[4] = {
     { "key", 'k', OPT_TEXT, &key_file, "FILE", "public key that must have signed" },
     { "signature", 0, OPT_TEXT, &signature, "FILE", "the signature; default: PATH.sig, DIR/model.sig" },
     { "sha256", 0, OPT_TEXT, &sha256_hex, "HEX", "digest that the model must have" },

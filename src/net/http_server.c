@@ -146,7 +146,7 @@ bool http_address(Str text, Str *host, Str *port)
     if (colon == 0)
         return false;
     *host = (Str){ text.p, colon - 1 }, *port = str_from(text, colon);
-    if (host->n > 2 && host->p[0] == '[' && host->p[host->n - 1] == ']')
+    if (host->n >= 2 && host->p[0] == '[' && host->p[host->n - 1] == ']')
         *host = (Str){ host->p + 1, host->n - 2 };
     else if (memchr(host->p, ':', host->n) != NULL)
         return false;

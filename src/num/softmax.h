@@ -12,6 +12,7 @@
 #define SOFTMAX_SCALE   "scale"                        /* [features], then divided by; never 0 */
 #define SOFTMAX_KIND    "softmax"                      /* metadata "kind"                      */
 #define SOFTMAX_VERSION "1"                            /* metadata "format_version"            */
+#define SOFTMAX_CLASSES "classes"                      /* metadata: their names, a JSON array  */
 
 enum { SOFTMAX_CLASSES_MAX = 10000, SOFTMAX_FEATURES_MAX = 1 << 20 };
 
