@@ -50,6 +50,7 @@ $B/unit:    $(call obj,$(wildcard test/unit/*.c) $(LIB))    ; $(CC) $(LDFLAGS) -
 $B/fuzz-%:  $B/test/fuzz/%.o $(call obj,$(LIB))             ; $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 $(MODULE):  $(call obj,$(wildcard src/nginx/*.c)) $B/core.a  ; $(CC) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(LDLIBS)
 $B/core.a:  $(call obj,$(NGINX_CORE))                       ; @rm -f $@; $(AR) rcs $@ $^
+$B/bench-%: $B/test/bench/%.o $(call obj,$(LIB))            ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $B/%.o: %.c                                                 ; @mkdir -p $(@D); $(CC) $(CFLAGS) -c -o $@ $<
 $B/%_avx2.o: CFLAGS += -mavx2 -mfma
 .SECONDARY:
