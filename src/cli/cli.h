@@ -38,6 +38,7 @@ typedef struct Common {
 } Common;
 extern Common common;
 
+void cli_help(FILE *f);                                /* all commands, one line each */
 bool colour_on(FILE *f);                               /* a terminal, and NO_COLOR is not set */
 /* Prints "moat: error: ..." with place and hint; returns the exit code: 2 for E_USAGE, else 3. */
 int die(const Err *e);

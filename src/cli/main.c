@@ -2,7 +2,14 @@
 #include "cli/cli.h"
 
 static const Noun *const nouns[] = {
-    &noun_key, &noun_model, &noun_data, &noun_gate, &noun_ledger,
+    &noun_init,
+    &noun_map,
+    &noun_help,
+    &noun_key,
+    &noun_model,
+    &noun_data,
+    &noun_gate,
+    &noun_ledger,
 };
 
 static const Opt common_opts[] = {
@@ -14,7 +21,7 @@ static const Opt common_opts[] = {
 
 enum { OPTS_MAX = 32 };
 
-static void help_all(FILE *f)
+void cli_help(FILE *f)
 {
     fputs("moat secures an AI system from its training data to its deployed endpoint.\n\n"
           "usage: moat COMMAND [VERB] [OPTIONS] [ARGS]\n\n", f);
@@ -26,8 +33,10 @@ static void help_all(FILE *f)
 static void help_noun(FILE *f, const Noun *n)
 {
     fprintf(f, "%s\n\n", n->help);
-    for (size_t i = 0; i < n->cmd_count; i++)
-        fprintf(f, "  moat %s %s %s\n      %s\n", n->name, n->cmds[i].verb, n->cmds[i].args, n->cmds[i].help);
+    for (size_t i = 0; i < n->cmd_count; i++) {
+        const char *verb = n->cmds[i].verb;
+        fprintf(f, "  moat %s%s%s %s\n      %s\n", n->name, verb ? " " : "", verb ? verb : "", n->cmds[i].args, n->cmds[i].help);
+    }
     fprintf(f, "\n`moat %s VERB --help` explains one verb.\n", n->name);
 }
 
@@ -85,14 +94,15 @@ static int run_noun(const Noun *n, int argc, char **argv)
     char        prefix[64];
     if (n->cmd_count == 1 && n->cmds[0].verb == NULL)
         return run(n, &n->cmds[0], argc, argv);
-    if (argc == 0 || is_help(verb))
+    bool bare = n->cmds[0].verb == NULL;               /* a form without a verb stands first: moat report */
+    if ((argc == 0 && !bare) || is_help(verb))
         return help_noun(argc ? stdout : stderr, n), argc ? EXIT_CLEAN : EXIT_USAGE;
     for (size_t i = 0; i < n->cmd_count; i++) {
         names[i] = n->cmds[i].verb ? n->cmds[i].verb : "";
         if (strcmp(verb, names[i]) == 0)
             return run(n, &n->cmds[i], argc - 1, argv + 1);
     }
-    if (n->cmds[0].verb == NULL)                       /* a bare form beside verbs: moat report */
+    if (bare)
         return run(n, &n->cmds[0], argc, argv);
     snprintf(prefix, sizeof prefix, "moat %s ", n->name);
     return unknown("verb of this command", verb, names, n->cmd_count, prefix);
@@ -102,7 +112,7 @@ int main(int argc, char **argv)
 {
     const char *names[len_of(nouns)];
     if (argc < 2 || is_help(argv[1]))
-        return help_all(argc < 2 ? stderr : stdout), argc < 2 ? EXIT_USAGE : EXIT_CLEAN;
+        return cli_help(argc < 2 ? stderr : stdout), argc < 2 ? EXIT_USAGE : EXIT_CLEAN;
     if (strcmp(argv[1], "--version") == 0)
         return puts("moat " MOAT_VERSION) < 0;
     for (size_t i = 0; i < len_of(nouns); i++) {

@@ -158,22 +158,28 @@ extern const size_t key_table_len;
 bool pipeline_schema(Buf *out);
 bool pipeline_help(Str topic, Buf *out, Err *e);
 
-/* ---- discovery (moat init) */
+/* ---- discovery (moat init): what a folder's files say, each part with its evidence; see discover.h for the rules */
 
 typedef struct Found {                                 /* one part that was found, and why we think so */
-    const char *section;                               /* "models"           */
+    const char *section;                               /* "models"                                     */
     Str         name, kind, path, uri;
-    Str         file;                                  /* evidence: file ... */
-    uint64_t    line;                                  /* ... and line       */
+    Str         route, upstream, format, resource, model;   /* of endpoints and infrastructure; may be empty */
+    StrList     from, hosts;                           /* names of parts that feed it, or run there: only with evidence */
+    Str         file;                                  /* evidence: file ...                           */
+    uint64_t    line;                                  /* ... and line; 0: the file itself             */
     Str         why;
 } Found;
 typedef struct Discovery {
-    Found *v;
-    size_t n;
-    size_t files_read, files_skipped;
+    Found  *v;                                         /* by section, in the order of the key table, then by name */
+    size_t  n;
+    StrList notes;                                     /* what was seen and left out, one line each */
+    size_t  files_read, files_skipped;
 } Discovery;
+/* Reads below `root`, follows no symbolic link, writes nothing.  False only when `root` cannot be read or memory ends. */
 bool pipeline_discover(Arena *a, const char *root, Discovery *out, Err *e);
 /* A commented moat.yaml of what was found; it loads with pipeline_load. */
 bool pipeline_write(const Discovery *d, Str name, Buf *out);
+/* An address without user, password, query and fragment, in the arena; p NULL when memory ends. */
+Str uri_public(Arena *a, Str uri);
 
 #endif

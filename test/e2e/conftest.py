@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+collect_ignore = ["repos"]                             # other people's tests, as far as moat is concerned
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOAT = pathlib.Path(os.environ.get("MOAT", ROOT / "build/release/moat")).resolve()
 
