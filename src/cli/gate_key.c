@@ -191,14 +191,11 @@ static int print_key(Job *j, Str id, const char *action, const char *token)
 
 /* ---- the sub-verbs */
 
-static int key_new_run(Job *j, int argc, char **argv)
+static int key_new_run(Job *j, __attribute__((unused)) const char *argument)
 {
     Words   s, m, c;
     char    token[TOKEN_MAX];
     KeyWish w = { .env = str(env ? env : "live"), .name = str(name), .org = str(org) };
-    (void)argv;
-    if (argc > 0)
-        return usage("moat gate key new takes options only, like --name NAME");
     if (!split(&scopes, &s, &j->e) || !split(&models, &m, &j->e) || !split(&cidrs, &c, &j->e) || !scopes_exist(j->p, &s, &j->e))
         return die(&j->e);
     if (expires != NULL && !when(str(expires), j->now_s, &w.not_after, &j->e))
@@ -212,13 +209,11 @@ static int key_new_run(Job *j, int argc, char **argv)
     return rc;
 }
 
-static int key_rotate_run(Job *j, int argc, char **argv)
+static int key_rotate_run(Job *j, const char *argument)
 {
     char    token[TOKEN_MAX];
     int64_t until;
-    if (argc != 1)
-        return usage("moat gate key rotate wants one ID; see moat gate key list");
-    Str id = str(argv[0]);
+    Str     id = str(argument);
     if (!when(str(grace ? grace : "1d"), j->now_s, &until, &j->e) ||
         !keystore_rotate(j->store, j->now_s, id, until, token, &j->e))
         return die(&j->e);
@@ -227,11 +222,9 @@ static int key_rotate_run(Job *j, int argc, char **argv)
     return rc;
 }
 
-static int key_revoke_run(Job *j, int argc, char **argv)
+static int key_revoke_run(Job *j, const char *argument)
 {
-    if (argc != 1)
-        return usage("moat gate key revoke wants one ID; see moat gate key list");
-    Str id = str(argv[0]);
+    Str id = str(argument);
     if (!keystore_revoke(j->store, id, &j->e) || !commit(j, id, "revoke"))
         return die(&j->e);
     return print_key(j, id, "revoke", NULL);
@@ -318,14 +311,11 @@ static void json_row(JsonOut *w, const KeyRecord *r, int64_t now_s)
     json_close(w, '}');
 }
 
-static int key_list_run(Job *j, int argc, char **argv)
+static int key_list_run(Job *j, __attribute__((unused)) const char *argument)
 {
     defer_buf Buf out = { 0 };
     size_t           n;
     const KeyRecord *r = keystore_records(j->store, &n);
-    (void)argv;
-    if (argc > 0)
-        return usage("moat gate key list takes no arguments");
     if (!common.json) {
         buf_printf(&out, "%-8s  %-7s  %-10s  %-10s  %s\n", "ID", "STATE", "MADE", "ENDS", "FOR");
         for (size_t i = 0; i < n; i++)
@@ -344,37 +334,48 @@ static int key_list_run(Job *j, int argc, char **argv)
     return json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
 }
 
-static const struct {
+typedef struct Sub {
     const char *name;
-    int (*run)(Job *j, int argc, char **argv);
-    bool create;                                       /* makes the folder and its secrets when there are none */
-} subs[] = {
-    { "new", key_new_run, true }, { "list", key_list_run, false }, { "rotate", key_rotate_run, false },
-    { "revoke", key_revoke_run, false },
+    int (*run)(Job *j, const char *argument);
+    int         args;                                  /* how many it wants: one is an ID            */
+    bool        create;                                /* makes the folder and its secrets when there are none */
+    const char *wrong;                                 /* said to any other number                   */
+} Sub;
+
+static const Sub subs[] = {
+    { "new", key_new_run, 0, true, "moat gate key new takes options only, like --name NAME" },
+    { "list", key_list_run, 0, false, "moat gate key list takes no arguments" },
+    { "rotate", key_rotate_run, 1, false, "moat gate key rotate wants one ID; see moat gate key list" },
+    { "revoke", key_revoke_run, 1, false, "moat gate key revoke wants one ID; see moat gate key list" },
 };
+
+static int run_sub(const Sub *sub, const char *argument)
+{
+    defer_arena Arena *a = arena_new(256 << 20);
+    Job j = { .a = a, .now_s = clock_ns(clock_system()) / SECOND };
+    if (a == NULL)
+        return err_nomem(&j.e), die(&j.e);
+    j.p = cli_pipeline(a, &j.e);
+    if (j.p == NULL || (sub->create && !pipeline_state_make(j.p, &j.e)))
+        return die(&j.e);
+    defer_keystore KeyStore *store = keystore_open(pipeline_state(j.p, "keys"), sub->create, &j.e);
+    j.store = store;
+    return store ? sub->run(&j, argument) : die(&j.e);
+}
 
 int gate_key(int argc, char **argv)
 {
-    defer_arena Arena *a = arena_new(256 << 20);
-    Job         j = { .a = a, .now_s = clock_ns(clock_system()) / SECOND };
+    Err         e = { 0 };
     const char *names[len_of(subs)];
     if (argc == 0)
         return usage("moat gate key wants new, list, rotate ID or revoke ID");
     for (size_t i = 0; i < len_of(subs); i++) {
         names[i] = subs[i].name;
-        if (strcmp(argv[0], subs[i].name) != 0)
-            continue;
-        j.p = a ? cli_pipeline(a, &j.e) : NULL;
-        if (j.p == NULL)
-            return a == NULL ? (err_nomem(&j.e), die(&j.e)) : die(&j.e);
-        if (subs[i].create && !pipeline_state_make(j.p, &j.e))
-            return die(&j.e);
-        defer_keystore KeyStore *store = keystore_open(pipeline_state(j.p, "keys"), subs[i].create, &j.e);
-        j.store = store;
-        return store ? subs[i].run(&j, argc - 1, argv + 1) : die(&j.e);
+        if (strcmp(argv[0], subs[i].name) == 0)
+            return argc - 1 == subs[i].args ? run_sub(&subs[i], argv[1]) : usage("%s", subs[i].wrong);
     }
     const char *guess = nearest_word(str(argv[0]), names, len_of(subs));
-    err_set(&j.e, E_USAGE, "'%s' is no verb of moat gate key", argv[0]);
-    err_hint(&j.e, "moat gate key %s", guess ? guess : "list");
-    return die(&j.e);
+    err_set(&e, E_USAGE, "'%s' is no verb of moat gate key", argv[0]);
+    err_hint(&e, "moat gate key %s", guess ? guess : "--help");
+    return die(&e);
 }

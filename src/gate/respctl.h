@@ -34,7 +34,8 @@ typedef struct RespInfo {                              /* for the event: the fir
  * `info` may be NULL. */
 bool respctl_apply(const RespPolicy *p, Str body, Buf *out, RespInfo *info, Err *e);
 
-/* A number literal with '.' or exponent, rounded half to even to `decimals` in plain notation; others are copied.
+/* A number literal with '.' or exponent, rounded half to even to `decimals` in plain notation; integers, and whole
+ * numbers from 10^100 on, are copied.
  * False when it is no number, or larger than any double. */
 bool decimal_round(Str literal, unsigned decimals, Buf *out);
 

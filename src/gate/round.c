@@ -2,7 +2,7 @@
 #include "format/decimal.h"
 #include "gate/respctl.h"
 
-enum { DIGITS_MAX = 130, POINT_MAX = 400 };            /* a strict literal has 128 bytes; a double 309 digits before the point */
+enum { DIGITS_MAX = 130, POINT_MAX = 400, PLAIN_MAX = 100 };   /* a strict literal has 128 bytes, a double's point stands at 309 */
 
 typedef struct Digits {                                /* 0.d1d2d3... times 10^point */
     char    d[DIGITS_MAX + 1];
@@ -59,6 +59,8 @@ bool decimal_round(Str literal, unsigned decimals, Buf *out)
         x.n = d.exponent - d.last + 1, x.point = d.exponent + 1;
     if (x.n > DIGITS_MAX || x.point > POINT_MAX)
         return false;
+    if (x.point > PLAIN_MAX && x.n <= x.point)         /* whole, and in plain notation longer than strict readers take */
+        return buf_str(out, literal), true;
     for (int64_t i = 0; i < x.n; i++)
         x.d[i] = (char)decimal_next(&digits);
     cut_at(&x, x.point + (int64_t)decimals);
