@@ -8,6 +8,7 @@ static const Noun *const nouns[] = {
     &noun_key,
     &noun_model,
     &noun_data,
+    &noun_privacy,
     &noun_gate,
     &noun_ledger,
 };
