@@ -1,5 +1,6 @@
 /* rng.c - see rng.h. */
 #include "base/rng.h"
+#include <endian.h>
 #include <errno.h>
 #include <sys/random.h>
 
@@ -63,7 +64,7 @@ void random_bytes(void *p, size_t n)
     }
 }
 
-static void sip_round(uint64_t v[static 4])
+static inline __attribute__((always_inline)) void sip_round(uint64_t v[static 4])
 {
     v[0] += v[1], v[1] = rotl(v[1], 13) ^ v[0], v[0] = rotl(v[0], 32);
     v[2] += v[3], v[3] = rotl(v[3], 16) ^ v[2];
@@ -71,7 +72,7 @@ static void sip_round(uint64_t v[static 4])
     v[2] += v[1], v[1] = rotl(v[1], 17) ^ v[2], v[2] = rotl(v[2], 32);
 }
 
-static void sip_word(uint64_t v[static 4], uint64_t m)
+static inline __attribute__((always_inline)) void sip_word(uint64_t v[static 4], uint64_t m)
 {
     v[3] ^= m;
     sip_round(v), sip_round(v);
@@ -82,12 +83,14 @@ uint64_t siphash(const uint64_t key[static 2], Str s)
 {
     uint64_t v[4] = { key[0] ^ 0x736f6d6570736575, key[1] ^ 0x646f72616e646f6d, key[0] ^ 0x6c7967656e657261,
                       key[1] ^ 0x7465646279746573 };
-    Cur      c = cur_of(s);
-    uint64_t last = (uint64_t)s.n << 56;
-    for (size_t words = s.n / 8; words > 0; words--)
-        sip_word(v, cur_u64(&c));
-    for (unsigned shift = 0; cur_left(&c) > 0; shift += 8)
-        last |= (uint64_t)cur_u8(&c) << shift;
+    uint64_t last = (uint64_t)s.n << 56, word;
+    size_t   at = 0;
+    for (; s.n - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, s.p + at, sizeof word);
+        sip_word(v, le64toh(word));
+    }
+    for (unsigned shift = 0; at < s.n; at++, shift += 8)
+        last |= (uint64_t)(uint8_t)s.p[at] << shift;
     sip_word(v, last);
     v[2] ^= 0xFF;
     for (int i = 0; i < 4; i++)

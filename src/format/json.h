@@ -42,6 +42,9 @@ typedef struct JsonEvent {
     JsonStep step;                                    /* VALUE: a scalar; OPEN, CLOSE: of an array or object       */
     JsonType type;                                    /* of the value; of a KEY: JSON_STRING                       */
     bool     first, more;
+    bool     fraction;                                /* number: has a fraction or exponent                        */
+    uint32_t digits;                                  /* number: before the point; 0 for a lone 0, UINT32_MAX with
+                                                         an exponent                                                */
     unsigned depth;                                   /* brackets open around the value or key: 0 at the root      */
     uint64_t at, end;                                 /* first byte of the token; behind its (piece's) last byte   */
     Str      text;                                    /* key, string: decoded; number: the literal                 */

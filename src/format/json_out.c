@@ -44,18 +44,6 @@ void json_close(JsonOut *w, char bracket)
     w->comma = true;
 }
 
-/* Bytes of one well-formed character at the start of s; 0 when there is none. */
-static size_t utf8_here(Str s)
-{
-    uint8_t low, top, n = scan_utf8_lead((uint8_t)s.p[0], &low, &top);
-    if (n == 0 || n >= s.n || (uint8_t)s.p[1] < low || (uint8_t)s.p[1] > top)
-        return 0;
-    for (size_t i = 2; i <= n; i++)
-        if (((uint8_t)s.p[i] & 0xC0) != 0x80)
-            return 0;
-    return (size_t)n + 1;
-}
-
 static size_t put_special(Buf *b, Str s)
 {
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
@@ -66,7 +54,7 @@ static size_t put_special(Buf *b, Str s)
         return buf_byte(b, '\\'), buf_byte(b, (uint8_t)to[hit - from]), 1;
     if ((uint8_t)c < 0x20)
         return buf_printf(b, "\\u%04x", (unsigned)c), 1;
-    n = utf8_here(s);
+    n = scan_utf8(s.p, s.p + s.n);
     buf_put(b, n ? s.p : "\xEF\xBF\xBD", n ? n : 3);
     return n ? n : 1;
 }

@@ -108,6 +108,50 @@ static bool order_all(Compile *c)
     return true;
 }
 
+/* ---- numbers that need no comparison: most bounds are coarse, most numbers short */
+
+static bool no_more(const Bound *limit, const Decimal *than, bool strictly)
+{
+    return limit->text.p == NULL || decimal_cmp(&limit->d, than) < !strictly;
+}
+
+static bool no_less(const Bound *limit, const Decimal *than, bool strictly)
+{
+    return limit->text.p == NULL || decimal_cmp(&limit->d, than) > -!strictly;
+}
+
+/* All of [0, 10^n), or of (-10^n, 0], lies within the bounds. */
+static bool safe(const Node *n, int digits, bool minus)
+{
+    char    text[16];
+    Decimal far, zero;
+    decimal_of((Str){ text, (size_t)snprintf(text, sizeof text, "%s1e%d", minus ? "-" : "", digits) }, &far);
+    decimal_of(S("0"), &zero);
+    if (minus)
+        return no_less(&n->maximum, &zero, false) && no_less(&n->below, &zero, true) && no_more(&n->minimum, &far, false) &&
+               no_more(&n->above, &far, false);
+    return no_more(&n->minimum, &zero, false) && no_more(&n->above, &zero, true) && no_less(&n->maximum, &far, false) &&
+           no_less(&n->below, &far, false);
+}
+
+static int16_t safe_digits(const Node *n, bool minus)
+{
+    int16_t digits = -1;
+    while (digits < JSON_NUMBER_MAX && safe(n, digits + 1, minus))
+        digits++;
+    return digits;
+}
+
+static bool find_plain(Compile *c)
+{
+    for (uint32_t i = 0; i < c->s->count; i++) {
+        Node *n = &c->s->nodes[i];
+        n->plain = n->kind == NODE_RULES && n->step_count == 1 && n->among == NULL && n->exactly == NULL;
+        n->safe_plus = safe_digits(n, false), n->safe_minus = safe_digits(n, true);
+    }
+    return true;
+}
+
 /* ---- how many tasks a run may hold: per depth, the nodes that can apply there */
 
 static uint32_t largest_child(const Schema *s, const Node *n, uint8_t *reach)
@@ -249,6 +293,6 @@ Schema *schema_compile(Arena *a, Str text, Err *e)
     if (s->nodes == NULL)
         return err_set(e, E_LIMIT, "the schema is too large"), NULL;
     random_bytes(s->key, sizeof s->key);
-    bool ok = compile_node(&c, c.root, NULL) != NODE_NONE && compile_refs(&c) && order_all(&c) && count_tasks(&c) && count_keys(&c);
+    bool ok = compile_node(&c, c.root, NULL) != NODE_NONE && compile_refs(&c) && order_all(&c) && find_plain(&c) && count_tasks(&c) && count_keys(&c);
     return ok ? s : NULL;
 }

@@ -63,6 +63,8 @@ typedef struct Node {
     Step       *steps;
     uint32_t    step_count;
     bool        composite;                             /* among or exactly hold an array or object */
+    bool        plain;                                 /* no enum, const, combination: a number needs its type and bounds */
+    int16_t     safe_plus, safe_minus;                 /* digits before the point that no bound can refuse; -1: none */
 } Node;
 
 struct Schema {

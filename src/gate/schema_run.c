@@ -13,6 +13,7 @@ typedef struct Frame {                                 /* one open value */
     uint16_t path;                                     /* bytes of r->path that lead to it */
     uint8_t  type;
     bool     hashed, listed;                           /* listed: r->path has its index */
+    const Node *each;                                  /* an array whose elements only must meet this plain node */
 } Frame;
 
 typedef struct Lane {                                  /* the hash of one open array or object */
@@ -371,9 +372,26 @@ static Str keep_text(SchemaRun *r, const JsonEvent *ev)
     return (Str){ r->text, r->text_n < room ? r->text_n : room };
 }
 
+/* A body is mostly numbers, and most of them are decided by their type and their digits before the point. */
+static bool quick_number(SchemaRun *r, const JsonEvent *ev)
+{
+    Frame      *f = ev->depth > 0 ? &r->frames[ev->depth - 1] : NULL;
+    const Node *n = f ? f->each : NULL;
+    if (n == NULL || f->count >= r->s->nodes[r->tasks[f->tasks].node].max_items)
+        return false;
+    if (n->types != 0 && !(n->types & IS_NUMBER) && (!(n->types & IS_INTEGER) || ev->fraction))
+        return false;
+    if ((int64_t)ev->digits > (ev->text.p[0] == '-' ? n->safe_minus : n->safe_plus))
+        return false;
+    f->count++;
+    return true;
+}
+
 static bool on_scalar(SchemaRun *r, const JsonEvent *ev)
 {
     Literal v = { .type = ev->type };
+    if (ev->type == JSON_NUMBER && quick_number(r, ev))
+        return true;
     if (ev->type == JSON_NUMBER)
         decimal_of(ev->text, &v.number);
     if (ev->first && !begin_value(r, ev, &v.number))
@@ -387,6 +405,16 @@ static bool on_scalar(SchemaRun *r, const JsonEvent *ev)
     return ev->more || end_value(r, ev->depth, &v);
 }
 
+static const Node *each_of(const SchemaRun *r, const Frame *f)
+{
+    if (f->type != JSON_ARRAY || f->hashed || r->task_n != f->tasks + 1)
+        return NULL;
+    const Node *array = &r->s->nodes[r->tasks[f->tasks].node];
+    if (array->prefix.n > 0 || array->items == NODE_NONE)
+        return NULL;
+    return r->s->nodes[array->items].plain ? &r->s->nodes[array->items] : NULL;
+}
+
 static bool on_open(SchemaRun *r, const JsonEvent *ev)
 {
     if (!begin_value(r, ev, NULL))
@@ -396,6 +424,7 @@ static bool on_open(SchemaRun *r, const JsonEvent *ev)
         return true;
     if (f->hashed)
         r->lanes[ev->depth] = (Lane){ 0 };
+    f->each = each_of(r, f);
     if (array_around(r, ev->depth)) {
         path_index(r->path, &r->path_n, array_around(r, ev->depth)->count - 1);
         f->path = r->path_n, f->listed = true;

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "format/decimal.h"
 #include "format/json.h"
+#include "format/json_scan.h"
 #include <math.h>
 
 /* ---- the events of a text as one line, so that two ways of cutting it can be compared */
@@ -356,6 +357,53 @@ TEST(json, errors_name_byte_and_line)
     CHECK(json_parse(a, S("[1,\n?"), JSON_STRICT, &e) == NULL && e.at == 5 && e.line == 2);
     defer_arena Arena *small = arena_new(100);
     CHECK(json_parse(small, S("[[],[],[]]"), JSON_STRICT, &e) == NULL && e.code == E_LIMIT);
+}
+
+/* ---- the wide scans against their meaning, byte by byte */
+
+static bool plain(uint8_t c) { return c >= 0x20 && c < 0x80 && c != '"' && c != '\\'; }
+static bool digit(uint8_t c) { return c >= '0' && c <= '9'; }
+
+static size_t run_of(const char *p, size_t n, bool (*in)(uint8_t))
+{
+    size_t i = 0;
+    while (i < n && in((uint8_t)p[i]))
+        i++;
+    return i;
+}
+
+TEST(json, wide_scans_stop_where_plain_ones_do)
+{
+    Rng  rng = rng_of(3);
+    char text[64];
+    for (int round = 0; round < 200000; round++) {
+        size_t n = rng_below(&rng, 41), at = rng_below(&rng, 8);
+        char   fill = (char)(round % 2 ? '5' : 'a');
+        memset(text, fill, sizeof text);
+        for (unsigned k = 0; k < 3; k++)
+            text[at + rng_below(&rng, 40)] = (char)(round < 100000 ? (int)rng_below(&rng, 256) : "/09:\"\\\x1f \x7f\x80\xff!#[]"[rng_below(&rng, 15)]);
+        char *p = text + at, *exact = malloc(n ? n : 1);
+        memcpy(exact, p, n);
+        CHECK((size_t)(scan_digits(exact, exact + n) - exact) == run_of(p, n, digit));
+        CHECK((size_t)(scan_plain(exact, exact + n) - exact) == run_of(p, n, plain));
+        CHECK(scan_some_digits(p, 2) == run_of(p, 16, digit) && scan_some_digits(p, 3) == run_of(p, 24, digit));
+        free(exact);
+    }
+}
+
+TEST(json, wide_scans_know_utf8)
+{
+    for (uint32_t lead = 0x80; lead < 0x100; lead++)
+        for (uint32_t second = 0; second < 0x100; second++)
+            for (int tail = 0; tail < 4; tail++) {
+                char   c[] = { (char)lead, (char)second, (char)(tail & 1 ? 0x80 : 'x'), (char)(tail & 2 ? 0xBF : 'x') };
+                size_t n = scan_utf8(c, c + 4);
+                CHECK(n == 0 || str_utf8((Str){ c, n }));
+                for (size_t k = 2; k <= 4; k++)        /* the first k bytes are one character: it must be found */
+                    if (str_utf8((Str){ c, k }) && !str_utf8((Str){ c, k - 1 }) && n != k)
+                        CHECK(n != 0 && n < k);
+                CHECK(n == 0 || scan_utf8(c, c + n - 1) == 0);
+            }
 }
 
 /* ---- the tree */
