@@ -24,27 +24,35 @@ static bool exponent_from(Str s, size_t i, int64_t *out)
     return true;
 }
 
+static bool is_nought(char c) { return c == '0' || c == '.'; }
+
+/* Cuts the noughts off both sides of s[start, end), whose point (or end) is at `point`. */
+static void significant(Decimal *d, Str s, size_t start, size_t end, size_t point, int64_t exponent)
+{
+    while (start < end && is_nought(s.p[start]))
+        start++;
+    while (end > start && is_nought(s.p[end - 1]))
+        end--;
+    if (start == end)
+        return;
+    d->digits = (Str){ s.p + start, end - start };
+    d->exponent = exponent + (int64_t)point - (int64_t)start - (start < point);
+    d->last = exponent + (int64_t)point - (int64_t)(end - 1) - (end - 1 < point);
+}
+
 bool decimal_of(Str s, Decimal *out)
 {
+    bool    minus = s.n > 0 && s.p[0] == '-';
+    size_t  start = minus || (s.n > 0 && s.p[0] == '+'), point = digits_from(s, start), end = point;
     int64_t exponent = 0;
-    size_t  start = s.n > 0 && (s.p[0] == '-' || s.p[0] == '+'), point = digits_from(s, start), end = point;
-    *out = (Decimal){ .digits = { "", 0 }, .minus = s.n > 0 && s.p[0] == '-' };
+    *out = (Decimal){ .digits = { "", 0 }, .minus = minus };
     if (end < s.n && s.p[end] == '.')
         end = digits_from(s, end + 1);
     if (end - start < 1 + (size_t)(end > point))       /* at least one digit beside the point */
         return false;
     if (end < s.n && ((s.p[end] | 32) != 'e' || !exponent_from(s, end + 1, &exponent)))
         return false;
-    size_t first = start, last = end;
-    while (first < end && (s.p[first] == '0' || s.p[first] == '.'))
-        first++;
-    while (last > first && (s.p[last - 1] == '0' || s.p[last - 1] == '.'))
-        last--;
-    if (first == last)
-        return true;
-    out->digits = (Str){ s.p + first, last - first };
-    out->exponent = exponent + (int64_t)point - (int64_t)first - (first < point);
-    out->last = exponent + (int64_t)point - (int64_t)(last - 1) - (last - 1 < point);
+    significant(out, s, start, end, point, exponent);
     return true;
 }
 

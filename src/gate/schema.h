@@ -20,7 +20,7 @@
  * Trusted: the schema's author, not the schema's size.  Not trusted: the body.  A run takes no memory but the block it is
  * given, and its verdict does not depend on how the body was cut.
  *
- * How to add a keyword: a row in the table of schema_words.c, its member in schema_node.h, a line in schema_run.c. */
+ * How to add a keyword: a row in the table of schema_words.c, its member in schema_node.h, a line in schema_check.c. */
 #ifndef SCHEMA_H
 #define SCHEMA_H
 #include "base/base.h"

@@ -1,106 +1,7 @@
-/* schema_run.c - a compiled schema over the events of a body; the header tells how. */
-#include "gate/schema_node.h"
-
-typedef struct Task {                                  /* one node on one open value */
-    uint16_t node, asked;                              /* asked: the node that the member being read must meet */
-    uint16_t missing;                                  /* required members that have not come */
-    bool     failed, must;                             /* must: if it fails, so does the body */
-} Task;
-
-typedef struct Frame {                                 /* one open value */
-    uint64_t at, count;                                /* its first byte; members so far */
-    uint32_t tasks;                                    /* its first task */
-    uint16_t path;                                     /* bytes of r->path that lead to it */
-    uint8_t  type;
-    bool     hashed, listed;                           /* listed: r->path has its index */
-    const Node *each;                                  /* an array whose elements only must meet this plain node */
-} Frame;
-
-typedef struct Lane {                                  /* the hash of one open array or object */
-    Hash128 parts, name;
-} Lane;
-
-struct SchemaRun {
-    const Schema *s;
-    Frame        *frames;
-    Task         *tasks;
-    uint64_t     *seen, *valid;                        /* a bit for each node: is on this value; met it */
-    Lane         *lanes;
-    char         *text;                                /* start of a string that comes in pieces, text_max + 1 bytes */
-    SchemaFault  *fault;
-    uint64_t      points, text_n;                      /* code points and bytes of the string so far */
-    uint32_t      task_n, skip;                        /* skip: nothing applies inside the bracket of depth skip - 1 */
-    uint16_t      path_n;
-    char          path[SCHEMA_POINTER];                /* up to the member being read; elements of arrays excepted */
-    JsonPush      push;
-};
-
-/* ---- the place of a fault */
-
-static void path_put(char *path, uint16_t *n, Str s)
-{
-    if (*n > SCHEMA_POINTER - 4)                       /* space for "..." and the NUL */
-        return;
-    if (s.n > SCHEMA_POINTER - 4 - (size_t)*n) {
-        memcpy(path + *n, "...", 4);
-        *n = SCHEMA_POINTER;                           /* full: shown, and nothing is added */
-        return;
-    }
-    memcpy(path + *n, s.p, s.n);
-    *n = (uint16_t)(*n + s.n), path[*n] = '\0';
-}
-
-static void path_key(SchemaRun *r, Str key)
-{
-    path_put(r->path, &r->path_n, S("/"));
-    for (size_t i = 0, run; i < key.n; i += run) {
-        for (run = 0; i + run < key.n && key.p[i + run] != '~' && key.p[i + run] != '/';)
-            run++;
-        path_put(r->path, &r->path_n, (Str){ key.p + i, run });
-        if (i + run < key.n)
-            path_put(r->path, &r->path_n, key.p[i + run] == '~' ? S("~0") : S("~1")), run++;
-    }
-}
-
-static void path_index(char *path, uint16_t *n, uint64_t i)
-{
-    char text[24];
-    path_put(path, n, (Str){ text, (size_t)snprintf(text, sizeof text, "/%" PRIu64, i) });
-}
-
-typedef struct Place {                                 /* of the value or key being judged */
-    uint64_t     at;
-    const Frame *array;                                /* whose last element it is, when r->path does not say so yet */
-} Place;
-
-static bool fail(SchemaRun *r, Task *t, Place p, const char *keyword, const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-/* The task has failed; so has the body when it must not.  False: stop. */
-static bool fail(SchemaRun *r, Task *t, Place p, const char *keyword, const char *fmt, ...)
-{
-    SchemaFault *f = r->fault;
-    uint16_t     n = r->path_n;
-    va_list      ap;
-    t->failed = true;
-    if (!t->must)
-        return true;
-    f->keyword = keyword, f->at = p.at;
-    memcpy(f->pointer, r->path, sizeof f->pointer);
-    if (n < SCHEMA_POINTER)
-        f->pointer[n] = '\0';
-    if (p.array != NULL)
-        path_index(f->pointer, &n, p.array->count - 1);
-    va_start(ap, fmt);
-    vsnprintf(f->why, sizeof f->why, fmt, ap);
-    va_end(ap);
-    return false;
-}
+/* schema_run.c - a compiled schema over the events of a body; schema.h tells how. */
+#include "gate/schema_run.h"
 
 /* ---- tasks */
-
-static bool bit(const uint64_t *set, unsigned i) { return set[i / 64] >> i % 64 & 1; }
-static void bit_set(uint64_t *set, unsigned i) { set[i / 64] |= (uint64_t)1 << i % 64; }
-static void bit_clear(uint64_t *set, unsigned i) { set[i / 64] &= ~((uint64_t)1 << i % 64); }
 
 static void add_task(SchemaRun *r, uint32_t first, uint16_t node, bool must)
 {
@@ -121,29 +22,26 @@ static void add_steps(SchemaRun *r, uint32_t first, uint16_t node, bool must)
         add_task(r, first, n->steps[i].node, must && n->steps[i].must);
 }
 
-/* The array around a value of this depth, if it is one. */
-static Frame *array_around(const SchemaRun *r, unsigned depth)
+/* What the task asks of the element that starts: the one with index f->count - 1. */
+static bool ask_element(SchemaRun *r, Task *t, const Frame *f, uint64_t at)
 {
-    return depth > 0 && r->frames[depth - 1].type == JSON_ARRAY ? &r->frames[depth - 1] : NULL;
+    const Node *n = &r->s->nodes[t->node];
+    bool        prefix = f->count <= n->prefix.n;
+    t->asked = prefix ? n->prefix.id[f->count - 1] : n->items;
+    if (f->count > n->max_items)
+        return task_fail(r, t, (Place){ f->at, NULL }, "maxItems", "more than %" PRIu64 " elements", n->max_items);
+    if (t->asked != NODE_NONE && r->s->nodes[t->asked].kind == NODE_FALSE)
+        return task_fail(r, t, (Place){ at, f }, prefix ? "prefixItems" : "items", "no element is allowed here");
+    return true;
 }
 
-/* What each task around asks of the element that starts. */
-static bool ask_element(SchemaRun *r, Frame *f, uint64_t at)
+static bool on_element(SchemaRun *r, Frame *f, uint64_t at)
 {
-    Place    p = { at, f };
-    uint64_t i = f->count++;
+    f->count++;
     r->path_n = f->path;
-    for (uint32_t k = f->tasks; k < r->task_n; k++) {
-        Task       *t = &r->tasks[k];
-        const Node *n = &r->s->nodes[t->node];
-        bool        prefix = i < n->prefix.n;
-        t->asked = t->failed ? NODE_NONE : prefix ? n->prefix.id[i] : n->items;
-        if (f->count > n->max_items && !t->failed && !fail(r, t, (Place){ f->at, NULL }, "maxItems", "more than %" PRIu64 " elements", n->max_items))
+    for (uint32_t k = f->tasks; k < r->task_n; k++)
+        if (!r->tasks[k].failed && !ask_element(r, &r->tasks[k], f, at))
             return false;
-        if (t->asked != NODE_NONE && r->s->nodes[t->asked].kind == NODE_FALSE &&
-            !fail(r, t, p, prefix ? "prefixItems" : "items", "no element is allowed here"))
-            return false;
-    }
     return true;
 }
 
@@ -160,28 +58,33 @@ static const Prop *prop_find(const Node *n, Str name)
     return NULL;
 }
 
+/* What the task asks of the member that this key starts. */
+static bool ask_member(SchemaRun *r, Task *t, const Frame *f, const JsonEvent *ev)
+{
+    const Node *n = &r->s->nodes[t->node];
+    const Prop *prop = prop_find(n, ev->text);
+    bool        declared = prop != NULL && prop->node != NODE_NONE;
+    Place       p = { ev->at, NULL };
+    t->asked = declared ? prop->node : n->additional;
+    t->missing = (uint16_t)(t->missing - (prop != NULL && prop->required));
+    if (f->count > n->max_properties)
+        return task_fail(r, t, p, "maxProperties", "more than %" PRIu64 " members", n->max_properties);
+    if (t->asked != NODE_NONE && r->s->nodes[t->asked].kind == NODE_FALSE)
+        return task_fail(r, t, p, declared ? "properties" : "additionalProperties", "this member is not allowed");
+    return true;
+}
+
 static bool on_key(SchemaRun *r, const JsonEvent *ev)
 {
     Frame *f = &r->frames[ev->depth - 1];
-    Place  p = { ev->at, NULL };
     f->count++;
     r->path_n = f->path;
-    path_key(r, ev->text);
+    path_key(r->path, &r->path_n, ev->text);
     if (f->hashed)
         r->lanes[ev->depth - 1].name = hash_key(r->s->key, ev->text);
-    for (uint32_t k = f->tasks; k < r->task_n; k++) {
-        Task       *t = &r->tasks[k];
-        const Node *n = &r->s->nodes[t->node];
-        const Prop *prop = t->failed ? NULL : prop_find(n, ev->text);
-        bool        declared = prop != NULL && prop->node != NODE_NONE;
-        t->asked = t->failed ? NODE_NONE : declared ? prop->node : n->additional;
-        t->missing = (uint16_t)(t->missing - (prop != NULL && prop->required));
-        if (f->count > n->max_properties && !t->failed && !fail(r, t, p, "maxProperties", "more than %" PRIu64 " members", n->max_properties))
+    for (uint32_t k = f->tasks; k < r->task_n; k++)
+        if (!r->tasks[k].failed && !ask_member(r, &r->tasks[k], f, ev))
             return false;
-        if (t->asked != NODE_NONE && r->s->nodes[t->asked].kind == NODE_FALSE &&
-            !fail(r, t, p, declared ? "properties" : "additionalProperties", "this member is not allowed"))
-            return false;
-    }
     return true;
 }
 
@@ -191,7 +94,7 @@ static bool begin_tasks(SchemaRun *r, const JsonEvent *ev)
 {
     uint32_t first = r->task_n, around = ev->depth > 0 ? r->frames[ev->depth - 1].tasks : first;
     Frame   *array = array_around(r, ev->depth);
-    if (array != NULL && !ask_element(r, array, ev->at))
+    if (array != NULL && !on_element(r, array, ev->at))
         return false;
     if (ev->depth == 0)
         add_steps(r, first, 0, true);
@@ -203,26 +106,6 @@ static bool begin_tasks(SchemaRun *r, const JsonEvent *ev)
     return true;
 }
 
-static const char *type_name(JsonType t)
-{
-    static const char *const names[] = { "null", "a boolean", "a boolean", "a number", "a string", "an array", "an object" };
-    return names[t];
-}
-
-static bool check_type(SchemaRun *r, Task *t, const JsonEvent *ev, const Decimal *number)
-{
-    const Node *n = &r->s->nodes[t->node];
-    Place       p = { ev->at, array_around(r, ev->depth) };
-    unsigned    is = 1u << ev->type;
-    if (n->kind == NODE_FALSE)
-        return fail(r, t, p, "false", "no value is allowed here");
-    if (n->types == 0 || n->types & is)
-        return true;
-    if (ev->type == JSON_NUMBER && n->types & IS_INTEGER)
-        return decimal_whole(number) || fail(r, t, p, "type", "a number with a fraction where a whole number belongs");
-    return fail(r, t, p, "type", "%s is not allowed here", type_name(ev->type));
-}
-
 static bool begin_value(SchemaRun *r, const JsonEvent *ev, const Decimal *number)
 {
     uint32_t first = r->task_n;
@@ -232,7 +115,7 @@ static bool begin_value(SchemaRun *r, const JsonEvent *ev, const Decimal *number
     r->points = 0, r->text_n = 0;
     for (uint32_t k = first; k < r->task_n; k++) {
         hashed |= r->s->nodes[r->tasks[k].node].composite;
-        if (!check_type(r, &r->tasks[k], ev, number))
+        if (!task_check_type(r, &r->tasks[k], ev, number))
             return false;
     }
     if (first == r->task_n && !hashed) {
@@ -244,80 +127,6 @@ static bool begin_value(SchemaRun *r, const JsonEvent *ev, const Decimal *number
 }
 
 /* ---- a value ends */
-
-static bool check_number(SchemaRun *r, Task *t, const Node *n, Place p, const Decimal *d)
-{
-    if (n->minimum.text.p && decimal_cmp(d, &n->minimum.d) < 0 && !fail(r, t, p, "minimum", "less than %.*s", STR(n->minimum.text)))
-        return false;
-    if (n->maximum.text.p && decimal_cmp(d, &n->maximum.d) > 0 && !fail(r, t, p, "maximum", "more than %.*s", STR(n->maximum.text)))
-        return false;
-    if (n->above.text.p && decimal_cmp(d, &n->above.d) <= 0 && !fail(r, t, p, "exclusiveMinimum", "not above %.*s", STR(n->above.text)))
-        return false;
-    if (n->below.text.p && decimal_cmp(d, &n->below.d) >= 0 && !fail(r, t, p, "exclusiveMaximum", "not below %.*s", STR(n->below.text)))
-        return false;
-    return true;
-}
-
-static bool check_count(SchemaRun *r, Task *t, Place p, uint64_t count, uint64_t min, uint64_t max, const char *const words[static 3])
-{
-    if (count < min)
-        return fail(r, t, p, words[0], "fewer than %" PRIu64 " %s", min, words[2]);
-    if (count > max)
-        return fail(r, t, p, words[1], "more than %" PRIu64 " %s", max, words[2]);
-    return true;
-}
-
-static bool check_members(SchemaRun *r, Task *t, const Node *n, Place p, const Frame *f)
-{
-    static const char *const members[] = { "minProperties", "maxProperties", "members" };
-    static const char *const elements[] = { "minItems", "maxItems", "elements" };
-    if (f->type == JSON_ARRAY)
-        return check_count(r, t, p, f->count, n->min_items, n->max_items, elements);
-    if (t->missing > 0 && !fail(r, t, p, "required", "%u required %s missing", t->missing, t->missing == 1 ? "member is" : "members are"))
-        return false;
-    return check_count(r, t, p, f->count, n->min_properties, n->max_properties, members);
-}
-
-static size_t met(const SchemaRun *r, NodeList l)
-{
-    size_t k = 0;
-    for (size_t i = 0; i < l.n; i++)
-        k += bit(r->valid, l.id[i]);
-    return k;
-}
-
-static bool check_combined(SchemaRun *r, Task *t, const Node *n, Place p)
-{
-    if (n->ref != NODE_NONE && !bit(r->valid, n->ref))
-        return fail(r, t, p, "$ref", "not what the referenced schema allows");
-    if (met(r, n->all) < n->all.n)
-        return fail(r, t, p, "allOf", "not what all of the schemas allow");
-    if (n->any.n > 0 && met(r, n->any) == 0)
-        return fail(r, t, p, "anyOf", "not what any of the schemas allows");
-    if (n->one.n > 0 && met(r, n->one) != 1)
-        return fail(r, t, p, "oneOf", "%zu of the schemas allow it where exactly one must", met(r, n->one));
-    if (n->not != NODE_NONE && bit(r->valid, n->not))
-        return fail(r, t, p, "not", "what the schema excludes");
-    return true;
-}
-
-static bool check_task(SchemaRun *r, Task *t, Place p, const Frame *f, const Literal *value)
-{
-    static const char *const points[] = { "minLength", "maxLength", "characters" };
-    const Node              *n = &r->s->nodes[t->node];
-    bool                     go = true;
-    if (n->among && !values_have(n->among, value))
-        go = fail(r, t, p, "enum", "none of the %zu values", n->among->n);
-    else if (n->exactly && !values_have(n->exactly, value))
-        go = fail(r, t, p, "const", "not the one value");
-    else if (value->type == JSON_NUMBER)
-        go = check_number(r, t, n, p, &value->number);
-    else if (value->type == JSON_STRING)
-        go = check_count(r, t, p, r->points, n->min_length, n->max_length, points);
-    else if (value->type == JSON_ARRAY || value->type == JSON_OBJECT)
-        go = check_members(r, t, n, p, f);
-    return go && (t->failed || check_combined(r, t, n, p));
-}
 
 static void hash_into_parent(SchemaRun *r, unsigned depth, const Literal *value)
 {
@@ -339,7 +148,7 @@ static bool end_value(SchemaRun *r, unsigned depth, const Literal *value)
     r->path_n = f->path;
     for (uint32_t k = f->tasks; k < r->task_n; k++) {
         Task *t = &r->tasks[k];
-        if (!t->failed && !check_task(r, t, p, f, value))
+        if (!t->failed && !task_check(r, t, p, f, value))
             return false;
         if (!t->failed)
             bit_set(r->valid, t->node);
