@@ -238,6 +238,21 @@ static inline Step on_mark(Csv *c, size_t at)
          : bad_line(c, c->line, "a NUL byte", "this is no plain text; is it UTF-16 or a binary file?");
 }
 
+/* Bare fields one after the other: what on_delimiter() would do, with the state in registers. */
+static void bare_run(Csv *c)
+{
+    const char *p = c->text.p;
+    size_t      at = c->field_at, i = c->mark_i, n = c->fields, full = c->cap < CSV_FIELDS_MAX ? c->cap : CSV_FIELDS_MAX;
+    for (; i < c->mark_n && n + 1 < full && !c->quoted && !c->closed; i++) {
+        size_t mark = c->mark_base + c->mark[i];
+        if (p[mark] != c->o.delimiter || mark - c->row_at > CSV_ROW_MAX)
+            break;
+        c->field[n++] = (Str){ p + at, mark - at };
+        at = mark + 1;
+    }
+    c->field_at = at, c->mark_i = i, c->fields = n;
+}
+
 /* The text holds no more marks. */
 static Step on_text_end(Csv *c)
 {
@@ -364,6 +379,7 @@ CsvStep csv_next(Csv *c, CsvRow *row, Err *e)
 {
     Step s = c->broken ? BAD : c->begun || begin(c) ? GO : WAIT;
     while (s == GO) {
+        bare_run(c);
         if (c->mark_i < c->mark_n || more_marks(c)) {
             s = on_mark(c, c->mark_base + c->mark[c->mark_i]);
             c->mark_i += s != WAIT;

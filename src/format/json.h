@@ -134,6 +134,9 @@ bool json_i64(const Json *v, int64_t *out);
  * [+-]digits[.digits][e[+-]digits], also ".5" and "5."; false when it is anything else.  Overflow gives +-inf. */
 bool number_f64(Str literal, double *out);
 bool number_f32(Str literal, float *out);
+/* The same, faster, for a literal inside a larger text that ends at `limit`: what lies between may be looked at. */
+bool number_f64_in(Str literal, const char *limit, double *out);
+bool number_f32_in(Str literal, const char *limit, float *out);
 enum { NUMBER_TEXT = 32 };
 /* Shortest text that reads back as the same double; plain notation for exponents -5..16.  Finite values only. */
 size_t number_text(double v, char out[static NUMBER_TEXT]);

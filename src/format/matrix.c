@@ -119,6 +119,7 @@ static void finish(Matrix *m, double divide)
 
 typedef struct Reading {
     Arena           *a;
+    Str              csv;
     const MatrixAsk *ask;
     Matrix          *m;
     Labels           labels;
@@ -190,8 +191,9 @@ static bool fill_row(void *ctx, const CsvRow *row, Err *e)
     if (row->index == 0 && r->header)
         return true;
     for (size_t i = 0; i < r->m->cols; i++) {
-        Str cell = row->field[r->from[i]];
-        if (number_f32(cell, &x[i]))
+        Str  cell = row->field[r->from[i]];
+        bool inside = (uintptr_t)cell.p - (uintptr_t)r->csv.p <= r->csv.n; /* not where doubled quotes were undone */
+        if (number_f32_in(cell, inside ? r->csv.p + r->csv.n : cell.p + cell.n, &x[i]))
             continue;
         if (!cell_missing(cell))
             return bad_cell(r, row, r->from[i], "is no number", e);
@@ -204,7 +206,7 @@ static bool fill_row(void *ctx, const CsvRow *row, Err *e)
 
 static bool read_csv(Arena *a, Str text, const MatrixAsk *ask, Matrix *m, Err *e)
 {
-    Reading    r = { .a = a, .ask = ask, .m = m, .labels = { .a = a } };
+    Reading    r = { .a = a, .csv = text, .ask = ask, .m = m, .labels = { .a = a } };
     CsvOptions o = { .delimiter = ask->delimiter };
     if (!cell_rows(text, &o, count_row, &r, e))
         return false;

@@ -6,6 +6,7 @@
  * through double rounds twice and is wrong for literals near half-way points. */
 #include "format/json.h"
 #include "format/power5.h"
+#include <endian.h>
 
 typedef struct Shape {
     int bits, min_exp;                                /* stored mantissa bits; exponent bias, negated        */
@@ -22,22 +23,19 @@ typedef struct Decimal {
     int64_t  exponent;                                /* of the mantissa read as a whole number */
     uint64_t w;                                       /* its first 19 digits ...                */
     int64_t  q;                                       /* ... times 10^q                         */
-    bool     negative, more;                          /* more: w lost digits other than 0       */
+    bool     more;                                    /* w lost digits other than 0             */
 } Decimal;
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 /* ---- the literal */
 
-/* [e[+-]digits] from `at` to the end.  An exponent past all reason saturates; it means 0 or infinity anyway. */
+/* e[+-]digits from `at` to the end.  An exponent past all reason saturates; it means 0 or infinity anyway. */
 static bool scan_exponent(Str s, size_t at, int64_t *out)
 {
     enum { HUGE_EXPONENT = 1 << 30 };
     bool    negative = false;
     int64_t v = 0;
-    *out = 0;
-    if (at == s.n)
-        return true;
     if (s.p[at] != 'e' && s.p[at] != 'E')
         return false;
     at++;
@@ -53,6 +51,46 @@ static bool scan_exponent(Str s, size_t at, int64_t *out)
     }
     *out = negative ? -v : v;
     return true;
+}
+
+/* Eight bytes from `at`, the first one lowest; what lies behind `limit` is zero. */
+static inline uint64_t next_eight(const char *at, const char *limit)
+{
+    uint64_t v = 0;
+    if (limit - at >= 8)
+        memcpy(&v, at, 8);                            /* one load */
+    else
+        memcpy(&v, at, (size_t)(limit - at));
+    return le64toh(v);
+}
+
+/* How many of eight bytes are digits before the first that is not: only up to there is the mask exact. */
+static inline size_t digits_first(uint64_t v)
+{
+    uint64_t t = v ^ 0x3030303030303030u, other = ((t + 0x7676767676767676u) | t) & 0x8080808080808080u;
+    return other ? (size_t)__builtin_ctzll(other) / 8 : 8;
+}
+
+/* The first n of eight digits as a number: neighbours join to pairs, pairs to fours, fours to eight. */
+static inline uint64_t digits_value(uint64_t v, size_t n)
+{
+    const uint64_t pairs = 0x000000FF000000FFu;
+    v = (v & 0x0F0F0F0F0F0F0F0Fu) << 4 * (8 - n) << 4 * (8 - n); /* leading zeros; one shift by 64 would be undefined */
+    v = v * 10 + (v >> 8);
+    return (uint32_t)(((v & pairs) * (100 + (1000000ull << 32)) + (v >> 16 & pairs) * (1 + (10000ull << 32))) >> 32);
+}
+
+/* Adds the digits from `at` to *w (which may wrap; scan() sees that there were too many); returns where they end. */
+static inline size_t scan_digits(Str s, const char *limit, size_t at, uint64_t *w)
+{
+    static const uint64_t power[] = { 1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000 };
+    for (size_t n = 8; n == 8; at += n) {
+        uint64_t v = next_eight(s.p + at, limit);
+        n = digits_first(v);
+        n = n < s.n - at ? n : s.n - at;
+        *w = *w * power[n] + digits_value(v, n);
+    }
+    return at;
 }
 
 /* w and q again for a mantissa that has more than 19 characters: leading zeros do not count, late digits are cut. */
@@ -71,20 +109,19 @@ static void scan_long(Decimal *d)
     }
 }
 
-static bool scan(Str s, Decimal *d)
+static inline bool scan(Str s, const char *limit, Decimal *d)
 {
-    size_t   at = s.n && (s.p[0] == '+' || s.p[0] == '-'), start = at, point = 0;
+    size_t   start = s.n > 0 && ((s.p[0] == '+') | (s.p[0] == '-')); /* signs come at random: no branch on them */
     uint64_t w = 0;
-    for (; at < s.n && is_digit(s.p[at]); at++)
-        w = w * 10 + (uint64_t)(s.p[at] - '0');
-    size_t whole = at - start, fraction = 0;
+    size_t   at = scan_digits(s, limit, start, &w), whole = at - start, point = 0, fraction = 0;
     if (at < s.n && s.p[at] == '.') {
-        for (point = 1, at++; at < s.n && is_digit(s.p[at]); at++)
-            w = w * 10 + (uint64_t)(s.p[at] - '0');
+        point = 1;
+        at = scan_digits(s, limit, at + 1, &w);
         fraction = at - start - whole - 1;
     }
-    *d = (Decimal){ .mantissa = { s.p + start, whole + point + fraction }, .w = w, .negative = start && s.p[0] == '-' };
-    if (whole + fraction == 0 || !scan_exponent(s, at, &d->exponent))
+    d->mantissa = (Str){ s.p + start, whole + point + fraction };
+    d->exponent = 0, d->w = w, d->more = false;
+    if (whole + fraction == 0 || (at < s.n && !scan_exponent(s, at, &d->exponent)))
         return false;
     d->exponent -= (int64_t)fraction;
     d->q = d->exponent;
@@ -96,7 +133,7 @@ static bool scan(Str s, Decimal *d)
 /* ---- Eisel-Lemire */
 
 /* The top 128 bits of w * 5^q; the second product is needed only when the first leaves the kept bits open. */
-static unsigned __int128 product(uint64_t w, int64_t q, int kept)
+static inline unsigned __int128 product(uint64_t w, int64_t q, int kept)
 {
     const Power5     *t = &power5[q - POWER5_LEAST];
     uint64_t          open = UINT64_MAX >> kept;
@@ -116,7 +153,7 @@ static uint64_t round_subnormal(uint64_t mantissa, int power)
 }
 
 /* The bits, without sign, of the value nearest to w * 10^q. */
-static uint64_t nearest(uint64_t w, int64_t q, const Shape *f)
+static inline uint64_t nearest(uint64_t w, int64_t q, const Shape *f)
 {
     uint64_t infinity = (uint64_t)(1 - 2 * f->min_exp) << f->bits;
     if (w == 0 || q < f->least)
@@ -210,7 +247,7 @@ static Big big_digits(const Decimal *d, int64_t *exponent)
 
 /* `low` is the nearest value to w * 10^q, and so the answer or just below it: compare the literal with the middle
  * (2m + 1) * 2^(k - 1) between low = m * 2^k and its upper neighbour. */
-static uint64_t decide(const Decimal *d, uint64_t low, const Shape *f)
+static __attribute__((noinline)) uint64_t decide(const Decimal *d, uint64_t low, const Shape *f)
 {
     int64_t  exponent, biased = (int64_t)(low >> f->bits);
     uint64_t m = low & (((uint64_t)1 << f->bits) - 1);
@@ -222,36 +259,37 @@ static uint64_t decide(const Decimal *d, uint64_t low, const Shape *f)
     return low + (c > 0 || (c == 0 && (low & 1)));
 }
 
-static bool read_bits(Str literal, const Shape *f, uint64_t *bits, bool *negative)
+/* The bits of the value nearest to the literal; the sign is at `sign`.  Inlined so that each type has its own numbers. */
+static inline __attribute__((always_inline)) bool read_bits(Str literal, const char *limit, const Shape *f, int sign, uint64_t *bits)
 {
     Decimal d;
-    if (!scan(literal, &d))
+    if (!scan(literal, limit, &d))
         return false;
-    *negative = d.negative;
     *bits = nearest(d.w, d.q, f);
     if (d.more && *bits != nearest(d.w + 1, d.q, f))
         *bits = decide(&d, *bits, f);
+    *bits |= (uint64_t)(literal.p[0] == '-') << sign;
     return true;
 }
 
-bool number_f64(Str literal, double *out)
+bool number_f64_in(Str literal, const char *limit, double *out)
 {
     uint64_t bits;
-    bool     negative;
-    if (!read_bits(literal, &f64, &bits, &negative))
+    if (!read_bits(literal, limit, &f64, 63, &bits))
         return false;
-    bits |= (uint64_t)negative << 63;
     memcpy(out, &bits, sizeof *out);
     return true;
 }
 
-bool number_f32(Str literal, float *out)
+bool number_f32_in(Str literal, const char *limit, float *out)
 {
     uint64_t bits;
-    bool     negative;
-    if (!read_bits(literal, &f32, &bits, &negative))
+    if (!read_bits(literal, limit, &f32, 31, &bits))
         return false;
-    uint32_t word = (uint32_t)bits | (uint32_t)negative << 31;
+    uint32_t word = (uint32_t)bits;
     memcpy(out, &word, sizeof *out);
     return true;
 }
+
+bool number_f64(Str literal, double *out) { return number_f64_in(literal, literal.p + literal.n, out); }
+bool number_f32(Str literal, float *out) { return number_f32_in(literal, literal.p + literal.n, out); }

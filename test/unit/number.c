@@ -75,6 +75,21 @@ TEST(number, reads_no_byte_past_the_slice)
     free(tight);
 }
 
+TEST(number, looks_past_a_literal_inside_a_text_and_does_not_read_it)
+{
+    static const char text[] = "1234567890.12345678e12345";
+    for (size_t at = 0; at < sizeof text; at++)
+        for (size_t n = 0; n < sizeof text - at; n++) {
+            char   alone[40];
+            double a = 0, b = 0;
+            float  s = 0, t = 0;
+            memcpy(alone, text + at, n), alone[n] = '\0';
+            bool ok = number_f64(str(alone), &a) && number_f32(str(alone), &s);
+            CHECK_ROW(ok == number_f64_in((Str){ text + at, n }, text + sizeof text - 1, &b) && bits64(a) == bits64(b), alone);
+            CHECK_ROW(ok == number_f32_in((Str){ text + at, n }, text + sizeof text - 1, &t) && bits32(s) == bits32(t), alone);
+        }
+}
+
 /* ---- against strtod and strtof */
 
 static void check_like_libc(const char *text)
