@@ -1,10 +1,17 @@
 /* help.c - `moat help`: what the tables say, for people and editors. */
+#include "check/check.h"
 #include "cli/cli.h"
+#include "data/data.h"
+#include "gate/rules.h"
+#include "model/model.h"
 #include "posture/posture.h"
+#include "spool/event.h"
 
 /* Every trade's rules; a new family is a line here. */
 static const struct { const Rule *rules; const size_t *n; } families[] = {
-    { exposure_rules, &exposure_rules_len },
+    { check_rules, &check_rules_len },       { data_rules, &data_rules_len },     { exposure_rules, &exposure_rules_len },
+    { gate_rules, &gate_rules_len },         { key_rules, &key_rules_len },       { ledger_rules, &ledger_rules_len },
+    { model_rules, &model_rules_len },
 };
 
 static int print_buf(Buf *b)
@@ -23,7 +30,7 @@ static int print_buf(Buf *b)
 
 static int help_top(int argc, char **argv)
 {
-    static const char *const topics[] = { "config", "rules" };
+    static const char *const topics[] = { "config", "rules", "controls", "records", "events" };
     if (argc == 0)
         return cli_help(stdout), EXIT_CLEAN;
     Err         e = { 0 };
@@ -115,11 +122,29 @@ static int help_rules(int argc, char **argv)
     return json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
 }
 
+/* ---- the tables that are pages of doc/ */
+
+static int help_page(int argc, void (*page)(Buf *out))
+{
+    defer_buf Buf b = { 0 };
+    if (argc > 0)
+        return usage("takes no argument");
+    page(&b);
+    return print_buf(&b);
+}
+
+static int help_controls(int argc, char **argv) { return (void)argv, help_page(argc, controls_text); }
+static int help_records(int argc, char **argv) { return (void)argv, help_page(argc, ledger_records_text); }
+static int help_events(int argc, char **argv) { return (void)argv, help_page(argc, event_text); }
+
 static const Cmd cmds[] = {
     { NULL, "", "list the commands", NULL, NULL, 0, help_top },
     { "config", "[SECTION[.KEY]]", "explain moat.yaml, a section or a key of it",
       "moat help config\nmoat help config endpoints.output\nmoat help config --schema >moat.schema.json", config_opts,
       len_of(config_opts), help_config },
     { "rules", "[ID]", "list what moat looks for, or explain one rule", "moat help rules MOAT-E001", NULL, 0, help_rules },
+    { "controls", "", "what `moat check` decides (doc/controls.md)", NULL, NULL, 0, help_controls },
+    { "records", "", "what the ledger holds (doc/records.md)", NULL, NULL, 0, help_records },
+    { "events", "", "what the gateway writes about a request (doc/events.md)", NULL, NULL, 0, help_events },
 };
 const Noun noun_help = { "help", "explain commands, moat.yaml and rules", cmds, len_of(cmds) };

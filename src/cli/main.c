@@ -4,6 +4,8 @@
 static const Noun *const nouns[] = {
     &noun_init,
     &noun_map,
+    &noun_check,
+    &noun_report,
     &noun_help,
     &noun_key,
     &noun_model,

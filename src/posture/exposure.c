@@ -41,7 +41,7 @@ const Rule exposure_rules[] = {
         "uri: https://...", "AML.T0019 AML.T0020 ML02 CWE-319" },
     [UNTRUSTED_SOURCE] = { "MOAT-E012", SEV_MEDIUM, "untrusted source feeds a model",
         "People we do not know can write what the model learns from.",
-        "moat data scan FILE before every commit, or trusted: true", "AML.T0020 ML02" },
+        "take data only from where people you trust write, and say so: trusted: true", "AML.T0020 ML02" },
     [SECRET_IN_URI] = { "MOAT-E013", SEV_HIGH, "address holds a password",
         "moat.yaml is committed and copied; everybody who can read the repository can read the database.",
         "take it out of uri, change it, and hand it over in the environment", "AML.T0055 CWE-798" },
