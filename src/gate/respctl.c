@@ -6,13 +6,15 @@
 
 /* ---- TF Serving and KServe v1: axis 0 is the batch, an array of numbers below it is a score vector */
 
-static bool rows(Ctl *c, size_t at, unsigned depth);
+/* Handles the value at *at and moves behind it. */
+static bool rows(Ctl *c, size_t *at, unsigned depth);
 
-static bool round_at(Ctl *c, size_t at)
+static bool round_at(Ctl *c, size_t *at)
 {
-    Str literal = literal_at(c, at);
-    copy_up_to(c, at);
+    Str literal = literal_at(c, *at);
+    copy_up_to(c, *at);
     c->copied += literal.n;
+    *at += literal.n;
     return put_number(c, literal);
 }
 
@@ -32,46 +34,60 @@ static Kinds kinds_of(Str t, size_t at)
     return k;
 }
 
-static bool rows_array(Ctl *c, size_t at, unsigned depth)
+static bool rows_inside(Ctl *c, size_t *at, unsigned depth)
 {
-    Kinds k = kinds_of(c->body, at);
-    if (depth >= 2 && k.count > 0 && k.numbers == k.count)
-        return put_vector(c, &(Numbers){ c->body, at }, k.count, false);
-    if (depth >= 2 && k.count > 0 && k.pairs == k.count)
-        return put_pairs(c, at, k.count);
-    if (depth >= 2 && k.numbers > 0 && (c->p->label_only || c->p->top_k != 0))
-        return err_at(c->e, at, "an array mixes scores with other values");
-    for (Walk w = walk_of(c->body, at); walk_next(&w); walk_past(&w))
-        if (!rows(c, w.at, depth))
+    Walk w = walk_of(c->body, *at);
+    while (walk_next(&w))
+        if (!rows(c, &w.at, depth))
             return false;
+    *at = w.at + 1;
     return true;
 }
 
-static bool rows(Ctl *c, size_t at, unsigned depth)
+/* An array within the batch: a score vector, a list of pairs, or more arrays. */
+static bool rows_array(Ctl *c, size_t *at, unsigned depth)
 {
-    if (walk_is_number(c->body, at))
+    Kinds k = kinds_of(c->body, *at);
+    if (k.count > 0 && k.numbers == k.count)
+        return put_vector(c, at, k.count);
+    if (k.count > 0 && k.pairs == k.count)
+        return put_pairs(c, at, k.count);
+    if (k.numbers > 0 && (c->p->label_only || c->p->top_k != 0))
+        return err_at(c->e, *at, "an array mixes scores with other values");
+    return rows_inside(c, at, depth);
+}
+
+static bool rows(Ctl *c, size_t *at, unsigned depth)
+{
+    if (walk_is_number(c->body, *at))
         return round_at(c, at);
-    if (walk_byte(c->body, at) == '[')
-        return rows_array(c, at, depth + 1);
-    if (walk_byte(c->body, at) != '{')
-        return true;
-    for (Walk w = walk_of(c->body, at); walk_next(&w); walk_past(&w))
-        if (!rows(c, w.at, depth))
-            return false;
+    char b = walk_byte(c->body, *at);
+    if (b == '[')
+        return depth == 0 ? rows_inside(c, at, 1) : rows_array(c, at, depth + 1);
+    if (b == '{')
+        return rows_inside(c, at, depth);
+    *at = walk_end(c->body, *at);
     return true;
+}
+
+static bool is_output(Str key)
+{
+    static const char *const names[] = { "predictions", "outputs", "result", "results" };
+    for (size_t i = 0; i < len_of(names); i++)
+        if (walk_text_is(key, names[i]))
+            return true;
+    return false;
 }
 
 static bool rows_answer(Ctl *c, size_t at)
 {
-    static const char *const names[] = { "predictions", "outputs", "result", "results" };
     bool found = false;
-    for (Walk w = walk_of(c->body, at); walk_next(&w); walk_past(&w))
-        for (size_t i = 0; i < len_of(names); i++)
-            if (walk_text_is(w.key, names[i])) {
-                found = true;
-                if (!rows(c, w.at, 0))
-                    return false;
-            }
+    Walk w = walk_of(c->body, at);
+    while (walk_next(&w))
+        if (!is_output(w.key))
+            walk_past(&w);
+        else if (found = true, !rows(c, &w.at, 0))
+            return false;
     return found || err_at(c->e, at, "no predictions, outputs or result in the answer");
 }
 
@@ -80,19 +96,19 @@ static bool rows_answer(Ctl *c, size_t at)
 static bool round_everywhere(Ctl *c)
 {
     Str body = c->body;
-    for (size_t at = 0; at < body.n;) {
-        if (walk_is_number(body, at) && !round_at(c, at))
+    for (size_t at = 0; at < body.n;)
+        if (!walk_is_number(body, at))
+            at = body.p[at] == '"' ? walk_end(body, at) : at + 1;
+        else if (!round_at(c, &at))
             return false;
-        char b = body.p[at];
-        at = b == '"' || walk_is_number(body, at) ? walk_end(body, at) : at + 1;
-    }
     return true;
 }
 
 static bool check_json(Ctl *c)
 {
+    static const uint64_t known[2] = { 0 };            /* names that collide are taken for the same and refused: no way in */
     JsonPush     push;
-    JsonPushConf conf = { .profile = JSON_STRICT, .grow = c->arena };
+    JsonPushConf conf = { .profile = JSON_STRICT, .grow = c->arena, .hash_key = known };
     if (c->body.n > RESP_MAX)
         return err_set(c->e, E_LIMIT, "the answer is longer than %d bytes", RESP_MAX);
     json_push_begin(&push, &conf);

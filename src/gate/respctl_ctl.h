@@ -18,6 +18,13 @@ static inline Str literal_at(const Ctl *c, size_t at)
 {
     return (Str){ c->body.p + at, walk_end(c->body, at) - at };
 }
+static inline bool literal_is_integer(Str literal)     /* no point, no exponent */
+{
+    for (size_t i = 0; i < literal.n; i++)
+        if (literal.p[i] == '.' || literal.p[i] == 'e' || literal.p[i] == 'E')
+            return false;
+    return true;
+}
 void copy_up_to(Ctl *c, size_t at);
 bool put_number(Ctl *c, Str literal);                  /* rounded, when the policy rounds */
 
@@ -29,9 +36,10 @@ typedef struct Numbers {
 bool numbers_next(Numbers *n, Str *literal);
 
 /* One score vector of `count` numbers.  `flat`: the numbers alone, with commas (KServe v2); else each in its place. */
-bool put_vector(Ctl *c, Numbers *n, size_t count, bool flat);
-/* A list of `count` [label, score] pairs at `at`. */
-bool put_pairs(Ctl *c, size_t at, size_t count);
+bool put_numbers(Ctl *c, Numbers *n, size_t count, bool flat);
+/* The array at *at, all of whose `count` elements are numbers, or [label, score] pairs; *at moves behind it. */
+bool put_vector(Ctl *c, size_t *at, size_t count);
+bool put_pairs(Ctl *c, size_t *at, size_t count);
 bool is_pair(Str t, size_t at, size_t *score);
 
 bool v2_answer(Ctl *c, size_t at);

@@ -81,7 +81,7 @@ static bool put_tensor(Ctl *c, const Tensor *t)
     c->copied = n.t.n;
     buf_byte(c->out, '[');
     for (uint64_t row = 0; last > 0 && row < t->elements / last; row++)
-        if (!put_vector(c, &n, last, true))
+        if (!put_numbers(c, &n, last, true))
             return false;
     for (uint64_t i = 0; t->rank < 2 && i < t->elements && numbers_next(&n, &literal); i++) {
         if (i > 0)

@@ -19,14 +19,6 @@ bool put_number(Ctl *c, Str literal)
     return decimal_round(literal, (unsigned)c->p->round, c->out) || err_set(c->e, E_FORMAT, "a number out of range");
 }
 
-static bool is_integer(Str literal)
-{
-    for (size_t i = 0; i < literal.n; i++)
-        if (literal.p[i] == '.' || literal.p[i] == 'e' || literal.p[i] == 'E')
-            return false;
-    return true;
-}
-
 bool numbers_next(Numbers *n, Str *literal)
 {
     while (n->at < n->t.n && !walk_is_number(n->t, n->at))
@@ -39,53 +31,66 @@ bool numbers_next(Numbers *n, Str *literal)
     return true;
 }
 
-/* Room for the `count` best: on the caller's stack when they fit. */
-static bool best_room(Ctl *c, Best *b, Score stack[static KEPT_ON_STACK], size_t count)
+/* ---- which of a vector stay */
+
+typedef struct Kept {
+    bool all;
+    Best best;                                         /* else: these, by index once they are chosen */
+    size_t next;
+} Kept;
+
+/* Room for those to keep: on the caller's stack when they fit. */
+static bool kept_begin(Ctl *c, Kept *k, Score stack[static KEPT_ON_STACK], size_t count)
 {
-    *b = (Best){ .v = stack, .cap = count };
-    if (count > KEPT_ON_STACK)
-        b->v = arena_get(c->arena, count, sizeof *b->v);
-    return b->v != NULL || err_nomem(c->e);
+    size_t n = c->p->label_only ? 1 : c->p->top_k != 0 && c->p->top_k < count ? (size_t)c->p->top_k : 0;
+    *k = (Kept){ .all = n == 0, .best = { .v = stack, .cap = n } };
+    if (n > KEPT_ON_STACK)
+        k->best.v = arena_get(c->arena, n, sizeof *k->best.v);
+    return k->best.v != NULL || err_nomem(c->e);
 }
-
-static size_t to_keep(const Ctl *c, size_t count)
-{
-    if (c->p->label_only)
-        return count > 0;
-    return c->p->top_k != 0 && c->p->top_k < count ? (size_t)c->p->top_k : 0;
-}
-
-/* ---- one score vector: `count` numbers from `from` on */
-
-typedef struct Verdicts {                              /* what becomes of each of them */
-    Best best;
-    bool all;                                          /* every one stays */
-} Verdicts;
-
-static bool kept(const Verdicts *v, const Score *s) { return v->all || !score_below(s, &v->best.v[0]); }
 
 /* With logits zero would beat what is kept, so the fill is far below; what is kept must be above that. */
-static bool fill_is_below(const Ctl *c, const Verdicts *v)
+static bool fill_is_below(const Ctl *c, const Kept *k)
 {
     Score fill = { .literal = S("-1000000000"), .value = -1e9 };
-    if (v->all || c->p->label_only || !v->best.negative || score_cmp(&fill, &v->best.v[0]) < 0)
+    if (k->all || c->p->label_only || !k->best.negative || score_cmp(&fill, &k->best.v[0]) < 0)
         return true;
     return err_set(c->e, E_FORMAT, "scores at or below -1e9 leave no room for a fill");
 }
 
-static bool put_score(Ctl *c, const Verdicts *v, Str literal, size_t index)
+static int by_index(const void *a, const void *b)
+{
+    size_t x = ((const Score *)a)->index, y = ((const Score *)b)->index;
+    return (x > y) - (x < y);
+}
+
+static void kept_chosen(Kept *k)
+{
+    if (k->best.n > 1)
+        qsort(k->best.v, k->best.n, sizeof *k->best.v, by_index);
+}
+
+/* To be asked for each index in turn. */
+static bool kept_is(Kept *k, size_t index)
+{
+    if (k->all)
+        return true;
+    bool is = k->next < k->best.n && k->best.v[k->next].index == index;
+    k->next += is;
+    return is;
+}
+
+/* ---- one score vector */
+
+static bool put_score(Ctl *c, Kept *k, Str literal, size_t index)
 {
     static const char *const fills[2][2] = { { "0.0", "0" }, { "-1000000000.0", "-1000000000" } };
-    if (v->all)
-        return put_number(c, literal);
-    Score s = score_of(literal, index);
-    bool  stays = kept(v, &s), whole = is_integer(literal);
-    if (c->p->label_only)
-        return c->info->numbers++, buf_z(c->out, stays ? whole ? "1" : "1.0" : fills[0][whole]), true;
-    if (stays)
+    bool stays = kept_is(k, index), whole = literal_is_integer(literal);
+    if (stays && !c->p->label_only)
         return put_number(c, literal);
     c->info->numbers++;
-    return buf_z(c->out, fills[v->best.negative][whole]), true;
+    buf_z(c->out, stays ? whole ? "1" : "1.0" : fills[k->best.negative && !c->p->label_only][whole]);
+    return true;
 }
 
 static void note_label(Ctl *c, const Best *best, size_t index, size_t from)
@@ -96,30 +101,55 @@ static void note_label(Ctl *c, const Best *best, size_t index, size_t from)
     number_f64((Str){ c->out->p + from, c->out->n - from }, &c->info->score);
 }
 
-bool put_vector(Ctl *c, Numbers *n, size_t count, bool flat)
+/* What stays is chosen in a first pass; when all stay, only the first vector is looked at, for its label. */
+static bool choose(Ctl *c, Kept *k, Numbers n, size_t count)
 {
-    Score    stack[KEPT_ON_STACK];
-    Verdicts v = { .all = to_keep(c, count) == 0 };
-    Numbers  ahead = *n;
-    Str      literal;
-    if (!best_room(c, &v.best, stack, to_keep(c, count)))
+    Str literal;
+    if (k->all && c->info->vectors > 0)
+        return true;
+    for (size_t i = 0; i < count && numbers_next(&n, &literal); i++)
+        best_add(&k->best, score_of(literal, i));
+    if (!fill_is_below(c, k))
         return false;
-    for (size_t i = 0; i < count && numbers_next(&ahead, &literal); i++)
-        best_add(&v.best, score_of(literal, i));
-    if (!fill_is_below(c, &v))
+    kept_chosen(k);
+    return true;
+}
+
+static void copy_between(Ctl *c, Str literal, bool flat)
+{
+    if (!flat) {
+        copy_up_to(c, (size_t)(literal.p - c->body.p));
+        c->copied += literal.n;
+    } else if (c->out->n > 0 && c->out->p[c->out->n - 1] != '[')
+        buf_byte(c->out, ',');
+}
+
+bool put_numbers(Ctl *c, Numbers *n, size_t count, bool flat)
+{
+    Score stack[KEPT_ON_STACK];
+    Kept  k;
+    Str   literal;
+    if (!kept_begin(c, &k, stack, count) || !choose(c, &k, *n, count))
         return false;
     for (size_t i = 0; i < count && numbers_next(n, &literal); i++) {
-        if (!flat) {
-            copy_up_to(c, (size_t)(literal.p - c->body.p));
-            c->copied += literal.n;
-        } else if (c->out->n > 0 && c->out->p[c->out->n - 1] != '[')
-            buf_byte(c->out, ',');
+        copy_between(c, literal, flat);
         size_t from = c->out->n;
-        if (!put_score(c, &v, literal, i) || c->out->bad)
-            return c->out->bad ? err_nomem(c->e) : false;
-        note_label(c, &v.best, i, from);
+        if (!put_score(c, &k, literal, i))
+            return false;
+        if (c->out->bad)
+            return err_nomem(c->e);
+        note_label(c, &k.best, i, from);
     }
     c->info->vectors++;
+    return true;
+}
+
+bool put_vector(Ctl *c, size_t *at, size_t count)
+{
+    Numbers n = { c->body, *at };
+    if (!put_numbers(c, &n, count, false))
+        return false;
+    *at = walk_blank(c->body, n.at) + 1;
     return true;
 }
 
@@ -143,7 +173,7 @@ static bool put_pair(Ctl *c, size_t at, size_t score)
     Str literal = literal_at(c, score);
     buf_put(c->out, c->body.p + at, score - at);
     if (c->p->label_only)
-        c->info->numbers++, buf_z(c->out, is_integer(literal) ? "1" : "1.0");
+        c->info->numbers++, buf_z(c->out, literal_is_integer(literal) ? "1" : "1.0");
     else if (!put_number(c, literal))
         return false;
     size_t tail = score + literal.n;
@@ -151,29 +181,34 @@ static bool put_pair(Ctl *c, size_t at, size_t score)
     return true;
 }
 
-bool put_pairs(Ctl *c, size_t at, size_t count)
+static void choose_pairs(Ctl *c, Kept *k, size_t at)
 {
-    Score    stack[KEPT_ON_STACK];
-    Verdicts v = { .all = to_keep(c, count) == 0 };
-    size_t   i = 0, score;
-    if (!best_room(c, &v.best, stack, to_keep(c, count)))
-        return false;
+    size_t i = 0, score;
     for (Walk w = walk_of(c->body, at); walk_next(&w); walk_past(&w))
         if (is_pair(c->body, w.at, &score))
-            best_add(&v.best, score_of(literal_at(c, score), i++));
-    copy_up_to(c, at + 1);
-    i = 0;
-    bool first = true;
-    for (Walk w = walk_of(c->body, at); walk_next(&w); walk_past(&w)) {
-        Score s = is_pair(c->body, w.at, &score) ? score_of(literal_at(c, score), i++) : (Score){ 0 };
-        if (!kept(&v, &s))
+            best_add(&k->best, score_of(literal_at(c, score), i++));
+    kept_chosen(k);
+}
+
+bool put_pairs(Ctl *c, size_t *at, size_t count)
+{
+    Score  stack[KEPT_ON_STACK];
+    Kept   k;
+    size_t i = 0, score, put = 0;
+    if (!kept_begin(c, &k, stack, count))
+        return false;
+    choose_pairs(c, &k, *at);
+    copy_up_to(c, *at + 1);
+    Walk w = walk_of(c->body, *at);
+    for (; walk_next(&w); walk_past(&w)) {
+        if (!is_pair(c->body, w.at, &score) || !kept_is(&k, i++))
             continue;
-        if (!first)
+        if (put++ > 0)
             buf_byte(c->out, ',');
-        first = false;
         if (!put_pair(c, w.at, score))
             return false;
     }
-    c->copied = walk_end(c->body, at) - 1;
+    c->copied = w.at;
+    *at = w.at + 1;
     return true;
 }

@@ -1,6 +1,6 @@
 /* round.c - rounding half to even on the decimal text; see respctl.h. */
 #include "format/decimal.h"
-#include "gate/respctl.h"
+#include "gate/respctl_ctl.h"
 
 enum { DIGITS_MAX = 130, POINT_MAX = 400, PLAIN_MAX = 100 };   /* a strict literal has 128 bytes, a double's point stands at 309 */
 
@@ -51,8 +51,7 @@ bool decimal_round(Str literal, unsigned decimals, Buf *out)
     Digits  x = { .n = 0 };
     if (!decimal_of(literal, &d))
         return false;
-    if (memchr(literal.p, '.', literal.n) == NULL && memchr(literal.p, 'e', literal.n) == NULL &&
-        memchr(literal.p, 'E', literal.n) == NULL)
+    if (literal_is_integer(literal))
         return buf_str(out, literal), true;
     DecimalDigits digits = { d.digits, 0 };
     if (d.digits.n > 0)
