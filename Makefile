@@ -55,8 +55,8 @@ $B/%.o: %.c                                                 ; @mkdir -p $(@D); $
 $B/%_avx2.o: CFLAGS += -mavx2 -mfma
 .SECONDARY:
 
-# Debian's nginx is built as gnu17; -isystem keeps its headers out of our warnings.
-$(call obj,$(wildcard src/nginx/*.c)): CFLAGS += -std=gnu17 $(addprefix -isystem $(NGINX)/src/,. core event event/modules os/unix http http/modules http/v2)
+# nginx wants gnu17 and texts that are not const; -isystem keeps its headers out of our warnings.
+$(call obj,$(wildcard src/nginx/*.c)): CFLAGS += -std=gnu17 -Wno-write-strings $(addprefix -isystem $(NGINX)/src/,. core event event/modules os/unix http http/modules http/v2)
 $(call obj,$(wildcard src/nginx/*.c)): | $(NGINX)/configure.log
 $(NGINX)/configure.log: tool/nginx-headers.sh               ; bash tool/nginx-headers.sh $(NGINX)
 
@@ -71,6 +71,10 @@ check: build/packages-test
 	$(MAKE) V=clang all build/clang/unit
 	$(MAKE) V=asan test
 	$(MAKE) V=tsan build/tsan/unit && build/tsan/unit
+
+# Each prints its own table of ratios.
+bench: build/packages-bench all
+	@set -e; for b in $(wildcard test/bench/*.py); do echo "$$b"; MOAT=$(abspath $B/moat) /usr/bin/python3 $$b; done
 
 FUZZERS := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c))
 T       ?= 30

@@ -2,6 +2,12 @@
 #include "cli/gate_cmds.h"
 
 static const Cmd cmds[] = {
+    { "run", "", "run the gateway: nginx with the policy of moat.yaml, in the foreground",
+      "Writes nginx.conf and the policy into .moat/run/gate/, has nginx test them, and runs it until TERM or Ctrl-C.\n"
+      "HUP takes over a changed moat.yaml; one that does not hold up changes nothing.\n\n"
+      "  moat gate run --listen 127.0.0.1:8443\n"
+      "  moat gate run --check                         test only, as for a CI job",
+      gate_run_opts, GATE_RUN_OPTS, gate_run },
     { "key", "new | list | rotate ID | revoke ID", "API keys: make, show, replace, end",
       "A key is shown once, when it is made; moat keeps only a keyed hash of it.  Gateways see every change within a second.\n\n"
       "  moat gate key new --name mobile --scope score --expires 90d\n"

@@ -5,11 +5,11 @@
 #define GATE_CMDS_H
 #include "cli/cli.h"
 
-enum { GATE_KEY_OPTS = 8 };
-extern const Opt gate_key_opts[GATE_KEY_OPTS];
+enum { GATE_RUN_OPTS = 2, GATE_KEY_OPTS = 8 };
+extern const Opt gate_run_opts[GATE_RUN_OPTS], gate_key_opts[GATE_KEY_OPTS];
 
-int gate_key(int argc, char **argv);                   /* gate_key.c    */
 int gate_run(int argc, char **argv);                   /* gate_run.c    */
+int gate_key(int argc, char **argv);                   /* gate_key.c    */
 int gate_schema(int argc, char **argv);                /* gate_schema.c */
 
 #endif
