@@ -4,21 +4,23 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-static char dir[64], path[128];
-static Buf  good;
+static char   dir[64], path[128];
+static Buf    good;
+static Codec *codec;
 
 static void remove_all(void)
 {
     unlink(path), rmdir(dir);
     buf_free(&good);
+    codec_free(codec);
 }
 
-static void put(PackWriter *w, Codec *c, Str raw, PackType type)
+static void put(PackWriter *w, Str raw, PackType type)
 {
     defer_buf Buf stored = { 0 };
-    CodecKind     codec = codec_pack(c, raw, &stored);
-    Str           bytes = codec == CODEC_RAW ? raw : buf_view(&stored);
-    PackEntry     entry = { (uint8_t)type, (uint8_t)codec, (uint32_t)bytes.n, (uint32_t)raw.n, sha256(raw) };
+    CodecKind     kind = codec_pack(codec, raw, &stored);
+    Str           bytes = kind == CODEC_RAW ? raw : buf_view(&stored);
+    PackEntry     entry = { (uint8_t)type, (uint8_t)kind, (uint32_t)bytes.n, (uint32_t)raw.n, sha256(raw) };
     assert(pack_add(w, &entry, bytes, NULL));
 }
 
@@ -26,17 +28,16 @@ static void set_up(void)
 {
     defer_arena Arena *a = arena_new(1 << 20);
     const char        *made = NULL;
-    Codec             *c = codec_new();
     Str                text;
-    snprintf(dir, sizeof dir, "/tmp/moat-fuzz-XXXXXX");
+    codec = codec_new();
+    snprintf(dir, sizeof dir, "/dev/shm/moat-fuzz-XXXXXX");
     assert(mkdtemp(dir) != NULL);
     atexit(remove_all);
     PackWriter w = PACK_WRITER(dir);
-    put(&w, c, S("one"), PACK_CHUNK), put(&w, c, S("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), PACK_CHUNK);
-    put(&w, c, S(""), PACK_CHUNK), put(&w, c, S("roots"), PACK_ROOTS);
+    put(&w, S("one"), PACK_CHUNK), put(&w, S("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"), PACK_CHUNK);
+    put(&w, S(""), PACK_CHUNK), put(&w, S("roots"), PACK_ROOTS);
     assert(pack_finish(&w, a, &made, NULL) && file_read(a, made, 1 << 20, &text, NULL));
     pack_abort(&w);
-    codec_free(c);
     buf_str(&good, text);
     snprintf(path, sizeof path, "%s", made);
 }
@@ -61,14 +62,14 @@ static void write_file(Str s)
     assert(fd >= 0 && file_write(fd, s, path, NULL) && close(fd) == 0);
 }
 
-static void read_all(const Pack *p, Codec *c)
+static void read_all(const Pack *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         defer_buf Buf raw = { 0 };
         PackEntry     entry;
         Err           e = { 0 };
         assert(p->offsets[i] >= PACK_HEAD && p->offsets[i] + PACK_ENTRY <= p->index_at);
-        if (!pack_read(p, c, i, &entry, &raw, &e)) {
+        if (!pack_read(p, codec, i, &entry, &raw, &e)) {
             assert(e.message[0] != '\0');
             continue;
         }
@@ -96,9 +97,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         assert(e.message[0] != '\0');
         return 0;
     }
-    Codec *codec = codec_new();
-    read_all(&p, codec);
-    codec_free(codec);
+    read_all(&p);
     bool same = b.n == good.n && memcmp(b.p, good.p, good.n) == 0;
     assert(pack_check(&p, &e) == same);
     return 0;
