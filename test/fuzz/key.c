@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     Str in = { (const char *)data, size };
     Err e = { 0 };
-    defer_key Key *k = key_parse_public(in, &e), *d = key_of_der(in, NULL), *r = size >= 32 ? key_of_raw(data, NULL) : NULL;
+    defer_key Key *k = key_parse_public(in, &e), *d = key_of_der(in, NULL), *r = size == 32 ? key_of_raw(data, NULL) : NULL;
     if (k == NULL && e.message[0] == '\0')
         abort();
     for (size_t i = 0; i < 3; i++) {
