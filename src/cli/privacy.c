@@ -135,7 +135,7 @@ typedef struct Result {
 static bool load(const Job *j, const Input *in, Matrix *out, Err *e)
 {
     MatrixAsk ask = { .label = in->labels };
-    return matrix_read(j->arena, in->path, &ask, out, e) || err_in(e, "%s", in->path);
+    return matrix_read(j->arena, in->path, &ask, out, e);
 }
 
 static void progress(void *ctx, uint64_t epoch, uint64_t epochs, double loss)
