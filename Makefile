@@ -60,6 +60,9 @@ $(call obj,$(wildcard src/nginx/*.c)): CFLAGS += -std=gnu17 -Wno-write-strings $
 $(call obj,$(wildcard src/nginx/*.c)): | $(NGINX)/configure.log
 $(NGINX)/configure.log: tool/nginx-headers.sh               ; bash tool/nginx-headers.sh $(NGINX)
 
+run: all
+	@sh demo/run.sh $B/moat
+
 test: build/packages-test all $B/unit
 	sh tool/layers.sh
 	$B/unit

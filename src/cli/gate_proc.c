@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/gate_conf.h"
 #include "cli/gate_run.h"
+#include "cli/gate_workers.h"
 #include "gate/keystore.h"
 #include "gate/policy.h"
 #include "net/probe.h"
@@ -340,11 +341,13 @@ bool gate_reload(const Pipeline *p, const char *listen, GateProcess *g, Err *e)
         return false;
     if (!find_paths(p, &at, e) || !write_conf(p, &at, address, &policy, e))
         return false;
+    GateWorkers before = gate_workers(g->pid);
     if (g->pid <= 0 || kill(g->pid, SIGHUP) != 0)
         return err_set(e, E_IO, "the gateway is not running");
     g->policy = policy;
     memcpy(g->listen, address, sizeof g->listen);
-    return true;
+    return gate_taken_over(g->pid, &before) ||
+           err_set(e, E_IO, "nginx has not taken the new configuration over yet; its log says why");
 }
 
 static bool gone(pid_t pid, unsigned ms)

@@ -5,6 +5,7 @@ static const Noun *const nouns[] = {
     &noun_init,
     &noun_map,
     &noun_check,
+    &noun_up,
     &noun_report,
     &noun_help,
     &noun_key,
