@@ -135,6 +135,7 @@ static const Opt verify_opts[] = {
 };
 static const Opt prove_opts[] = { OPT_LEDGER, OPT_KEY, OPT_ORIGIN, OPT_OUT };
 static const Opt checkpoint_opts[] = { OPT_LEDGER, OPT_KEY, OPT_ORIGIN, OPT_OUT };
+static const Opt export_opts[] = { OPT_LEDGER, OPT_KEY, OPT_ORIGIN };
 
 static const Cmd cmds[] = {
     { "log", "", "show what happened, the newest first", NULL, log_opts, len_of(log_opts), run_log },
@@ -151,5 +152,9 @@ static const Cmd cmds[] = {
       "The checkpoint is a signed note of c2sp.org. Keep it where who can write the ledger cannot. An existing FILE is replaced only\n"
       "when the log still starts with what it covers.\n\n  moat ledger checkpoint --out /mnt/elsewhere/scoring.checkpoint",
       checkpoint_opts, len_of(checkpoint_opts), run_ledger_checkpoint },
+    { "export", "DIR", "write the log as static files that public tools read",
+      "The folder holds tiles, records and a signed checkpoint as c2sp.org/tlog-tiles lays them out. A folder that holds an earlier\n"
+      "export is brought up to date; one of another history is refused.\n\n  moat ledger export /srv/www/log",
+      export_opts, len_of(export_opts), run_ledger_export },
 };
 const Noun noun_ledger = { "ledger", "the tamper-evident log of everything that happened", cmds, len_of(cmds) };

@@ -21,5 +21,6 @@ int ledger_refused(Findings *l, const char *schema);
 int run_ledger_verify(int argc, char **argv);
 int run_ledger_prove(int argc, char **argv);
 int run_ledger_checkpoint(int argc, char **argv);
+int run_ledger_export(int argc, char **argv);
 
 #endif

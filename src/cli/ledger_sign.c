@@ -1,7 +1,8 @@
-/* ledger_sign.c - moat ledger checkpoint and moat ledger prove: what leaves the house, signed. */
+/* ledger_sign.c - moat ledger prove, checkpoint and export: what leaves the house, signed. */
 #include "base/file.h"
 #include "cli/ledger_cmds.h"
 #include "crypto/note.h"
+#include "ledger/tiles.h"
 
 typedef struct Signing {
     Arena    *a;
@@ -10,6 +11,7 @@ typedef struct Signing {
     Ledger   *l;
     Key      *key;
     Str       origin;
+    const char *out, *dir;                             /* the file to write (NULL: standard output); of an export its folder */
 } Signing;
 
 static void signing_drop(Signing *s)
@@ -49,10 +51,10 @@ static bool begin(Signing *s, Err *e)
     return s->l != NULL;
 }
 
-static bool put_out(Str bytes, Err *e)
+static bool put_out(const char *path, Str bytes, Err *e)
 {
-    if (ledger_args.out != NULL)
-        return file_replace(ledger_args.out, bytes, 0644, e);
+    if (path != NULL)
+        return file_replace(path, bytes, 0644, e);
     return (fwrite(bytes.p, 1, bytes.n, stdout) == bytes.n && fflush(stdout) == 0) || err_set(e, E_IO, "standard output: %m");
 }
 
@@ -92,7 +94,7 @@ int run_ledger_prove(int argc, char **argv)
     if (!begin(&s, &e) || !ledger_prove(s.l, seq, s.origin, s.key, &proof, &e))
         return die(&e);
     if (!common.json || ledger_args.out != NULL)
-        if (!put_out(buf_view(&proof), &e))
+        if (!put_out(ledger_args.out, buf_view(&proof), &e))
             return die(&e);
     if (!common.json)
         return EXIT_CLEAN;
@@ -109,15 +111,15 @@ int run_ledger_prove(int argc, char **argv)
 
 /* ---- checkpoint */
 
-/* The checkpoint that --out would replace must be one of this very history: somebody may rely on it. */
+/* The checkpoint that would be replaced must be one of this very history: somebody may rely on it. */
 static bool consistent_with_old(const Signing *s, Findings *found, bool *differs, Err *e)
 {
     Str         old;
     LedgerState state;
     *differs = false;
-    if (ledger_args.out == NULL || !file_exists(ledger_args.out))
+    if (s->out == NULL || !file_exists(s->out))
         return true;
-    if (!file_read(s->a, ledger_args.out, NOTE_LIMIT, &old, e))
+    if (!file_read(s->a, s->out, NOTE_LIMIT, &old, e))
         return false;
     if (ledger_verify(s->l, old, s->key, &state, e))
         return true;
@@ -138,7 +140,7 @@ static bool record(const Signing *s, const Checkpoint *c, Err *e)
     return ledger_append(s->l, clock_system(), RECORD_CHECKPOINT, actor_text(actor), NULL, buf_view(&b), NULL, e);
 }
 
-static int print_checkpoint(const Signing *s, const Checkpoint *c, Str note, const Findings *none)
+static int print_signed(const Signing *s, const char *schema, const Checkpoint *c, Str note, const Findings *none)
 {
     defer_buf Buf b = { 0 };
     JsonOut       w = json_out(&b);
@@ -147,37 +149,68 @@ static int print_checkpoint(const Signing *s, const Checkpoint *c, Str note, con
                 c->size == 1 ? "" : "s", STR(s->origin));
         return EXIT_CLEAN;
     }
-    json_begin(&w, "moat.ledger.checkpoint/1", none);
+    json_begin(&w, schema, none);
     put_common(&w, s, c);
     json_key(&w, "note");
     json_put_str(&w, note);
     return json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
 }
 
+/* Signs, hands the note to `deliver`, and only then records that it was handed out. */
+static int sign_and_deliver(Signing *s, const char *schema, bool (*deliver)(Signing *, const Checkpoint *, Str note, Err *))
+{
+    defer_buf Buf note = { 0 };
+    Err           e = { 0 };
+    Checkpoint    c;
+    Findings     *found = findings_new(s->a);
+    bool          differs;
+    if (!consistent_with_old(s, found, &differs, &e))
+        return die(&e);
+    if (differs) {
+        fprintf(stderr, "moat: note: not signed, and %s is left as it is\n", s->out);
+        return ledger_refused(found, schema);
+    }
+    if (!ledger_checkpoint(s->l, s->origin, s->key, &note, &e) || !checkpoint_peek(buf_view(&note), &c, &e))
+        return die(&e);
+    if (!deliver(s, &c, buf_view(&note), &e) || !record(s, &c, &e))
+        return die(&e);
+    return print_signed(s, schema, &c, buf_view(&note), found);
+}
+
+static bool deliver_note(Signing *s, const Checkpoint *c, Str note, Err *e)
+{
+    (void)c;
+    return (common.json && s->out == NULL) || put_out(s->out, note, e);
+}
+
 int run_ledger_checkpoint(int argc, char **argv)
 {
     defer_signing Signing s = { 0 };
-    defer_buf Buf         note = { 0 };
     Err                   e = { 0 };
-    Checkpoint            c;
-    bool                  differs;
     (void)argv;
     if (argc > 0)
         return usage("moat ledger checkpoint takes no arguments; --out FILE says where");
+    s.out = ledger_args.out;
+    return begin(&s, &e) ? sign_and_deliver(&s, "moat.ledger.checkpoint/1", deliver_note) : die(&e);
+}
+
+/* ---- export */
+
+/* The checkpoint last: whoever sees it finds everything that it covers. */
+static bool deliver_tiles(Signing *s, const Checkpoint *c, Str note, Err *e)
+{
+    return dir_make(s->dir, 0755, e) && ledger_tiles(s->l, c->size, s->dir, e) && file_replace(s->out, note, 0644, e);
+}
+
+int run_ledger_export(int argc, char **argv)
+{
+    defer_signing Signing s = { 0 };
+    Err                   e = { 0 };
+    if (argc != 1)
+        return usage("moat ledger export DIR");
+    s.dir = argv[0];
     if (!begin(&s, &e))
         return die(&e);
-    Findings *found = findings_new(s.a);
-    if (!consistent_with_old(&s, found, &differs, &e))
-        return die(&e);
-    if (differs) {
-        fprintf(stderr, "moat: note: not signed, and %s is left as it is\n", ledger_args.out);
-        return ledger_refused(found, "moat.ledger.checkpoint/1");
-    }
-    if (!ledger_checkpoint(s.l, s.origin, s.key, &note, &e) || !checkpoint_peek(buf_view(&note), &c, &e))
-        return die(&e);
-    if ((!common.json || ledger_args.out != NULL) && !put_out(buf_view(&note), &e))
-        return die(&e);
-    if (!record(&s, &c, &e))
-        return die(&e);
-    return print_checkpoint(&s, &c, buf_view(&note), found);
+    s.out = path_join(s.a, s.dir, S("checkpoint"));
+    return s.out ? sign_and_deliver(&s, "moat.ledger.export/1", deliver_tiles) : EXIT_BROKEN;
 }

@@ -3,40 +3,40 @@
 #include "cli/ledger_cmds.h"
 #include "crypto/note.h"
 
-/* LedgerFault picks the row; what is not the ledger's own comes behind. */
-enum { RULE_PROOF = LEDGER_FAULTS };
+/* A row for each LedgerFault but LEDGER_SOUND; what is not the ledger's own comes behind. */
+#define ROW(fault) [(fault) - 1]
+enum { FAULT_PROOF = LEDGER_FAULTS };
 
 #define REFS "CWE-345 CWE-778"
 #define LOOK "keep the file as evidence; restore the ledger from a copy that verifies, and find out who could write it"
 
 const Rule ledger_rules[] = {
-    [LEDGER_SOUND] = { "MOAT-L000", SEV_INFO, "the ledger is sound", "", "", "" },
-    [LEDGER_DAMAGED] = { "MOAT-L001", SEV_HIGH, "the ledger's database is damaged",
+    ROW(LEDGER_DAMAGED) = { "MOAT-L001", SEV_HIGH, "the ledger's database is damaged",
         "It cannot be read as what it says it is, so nothing in it counts as evidence.", LOOK, REFS },
-    [LEDGER_GAP] = { "MOAT-L002", SEV_CRITICAL, "a record is missing",
+    ROW(LEDGER_GAP) = { "MOAT-L002", SEV_CRITICAL, "a record is missing",
         "Records are numbered without gaps; one was removed or moved.", LOOK, REFS },
-    [LEDGER_CHANGED] = { "MOAT-L003", SEV_CRITICAL, "a record was changed",
+    ROW(LEDGER_CHANGED) = { "MOAT-L003", SEV_CRITICAL, "a record was changed",
         "Its bytes do not have the hash they were stored with, or are no record.", LOOK, REFS },
-    [LEDGER_TREE] = { "MOAT-L004", SEV_CRITICAL, "the records do not give the stored tree",
+    ROW(LEDGER_TREE) = { "MOAT-L004", SEV_CRITICAL, "the records do not give the stored tree",
         "Records were added, removed or reordered without the program that keeps the tree.", LOOK, REFS },
-    [LEDGER_FORKED] = { "MOAT-L005", SEV_CRITICAL, "the ledger is not the one that was last signed here",
+    ROW(LEDGER_FORKED) = { "MOAT-L005", SEV_CRITICAL, "the ledger is not the one that was last signed here",
         "The last checkpoint signed from this file covers other records; signing again would give two histories.", LOOK, REFS },
-    [LEDGER_FORGED] = { "MOAT-L006", SEV_HIGH, "the checkpoint is not signed by the key",
+    ROW(LEDGER_FORGED) = { "MOAT-L006", SEV_HIGH, "the checkpoint is not signed by the key",
         "Either the checkpoint was made up, or it is of another log or another key.",
         "get the checkpoint and the public key again from where they were kept", REFS },
-    [LEDGER_SHORT] = { "MOAT-L007", SEV_CRITICAL, "records that the checkpoint covers are gone",
+    ROW(LEDGER_SHORT) = { "MOAT-L007", SEV_CRITICAL, "records that the checkpoint covers are gone",
         "The ledger was cut or rolled back to an older state.", LOOK, REFS },
-    [LEDGER_REWRITTEN] = { "MOAT-L008", SEV_CRITICAL, "records that the checkpoint covers were rewritten",
+    ROW(LEDGER_REWRITTEN) = { "MOAT-L008", SEV_CRITICAL, "records that the checkpoint covers were rewritten",
         "The ledger is consistent by itself and is not the history that was signed.", LOOK, REFS },
-    [RULE_PROOF] = { "MOAT-L009", SEV_HIGH, "the proof does not prove its record",
+    ROW(FAULT_PROOF) = { "MOAT-L009", SEV_HIGH, "the proof does not prove its record",
         "The record is not at that place of the tree that the checkpoint signs.",
         "get the proof again: moat ledger prove SEQ", REFS },
 };
 const size_t ledger_rules_len = len_of(ledger_rules);
 
-static bool raise(Findings *l, size_t rule, const char *path, const char *message, Str evidence)
+static bool raise(Findings *l, size_t fault, const char *path, const char *message, Str evidence)
 {
-    Finding f = finding_of(&ledger_rules[rule], S(""), str(path));
+    Finding f = finding_of(&ledger_rules[fault - 1], S(""), str(path));
     f.message = str(message);
     f.evidence = evidence;
     return finding_add(l, f);
@@ -151,7 +151,7 @@ static int verify_proof(Arena *a, const Brought *b)
         ok = err_set(&e, E_CRYPTO, "the record is not number %" PRIu64 " of the tree that was signed", p.index);
     if (ok)
         return proved(&p, &c, buf_view(&record), l);
-    return raise(l, RULE_PROOF, path, e.message, S("")) ? ledger_refused(l, "moat.ledger.verify/1") : EXIT_BROKEN;
+    return raise(l, FAULT_PROOF, path, e.message, S("")) ? ledger_refused(l, "moat.ledger.verify/1") : EXIT_BROKEN;
 }
 
 /* ---- a ledger */

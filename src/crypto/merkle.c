@@ -131,17 +131,9 @@ static void consistency_step(uint64_t *fn, uint64_t *sn, Digest *fr, Digest *sr,
     *fn >>= 1, *sn >>= 1;
 }
 
-/* RFC 9162 s2.1.4.2. */
-bool merkle_consistency_ok(uint64_t m, uint64_t n, const Digest *root_m, const Digest *root_n, const Digest *path, size_t len)
+/* RFC 9162 s2.1.4.2, for 0 < m < n. */
+static bool grows(uint64_t m, uint64_t n, const Digest *root_m, const Digest *root_n, const Digest *path, size_t len)
 {
-    if (m > n || len > MERKLE_PROOF_MAX)
-        return false;
-    if (m == n)
-        return len == 0 && digest_eq(root_m, root_n);
-    if (m == 0) {
-        Digest empty = sha256(S(""));
-        return len == 0 && digest_eq(root_m, &empty);
-    }
     bool     full = (m & (m - 1)) == 0;                /* then MTH(D[m]) is a node of the new tree and not sent */
     uint64_t fn = m - 1, sn = n - 1;
     if (!full && len == 0)
@@ -155,4 +147,16 @@ bool merkle_consistency_ok(uint64_t m, uint64_t n, const Digest *root_m, const D
         consistency_step(&fn, &sn, &fr, &sr, &path[i]);
     }
     return sn == 0 && digest_eq(&fr, root_m) && digest_eq(&sr, root_n);
+}
+
+bool merkle_consistency_ok(uint64_t m, uint64_t n, const Digest *root_m, const Digest *root_n, const Digest *path, size_t len)
+{
+    if (m > n || len > MERKLE_PROOF_MAX)
+        return false;
+    if (m == n)
+        return len == 0 && digest_eq(root_m, root_n);
+    if (m > 0)
+        return grows(m, n, root_m, root_n, path, len);
+    Digest empty = sha256(S(""));
+    return len == 0 && digest_eq(root_m, &empty);
 }

@@ -157,3 +157,23 @@ def test_an_auditor_needs_the_file_alone(house, tmp_path):
     nameless = house("ledger", "checkpoint", "--ledger", "copy.db")
     assert nameless.code == 2 and "--origin" in nameless.err
     assert house("ledger", "checkpoint", "--ledger", "copy.db", "--origin", "example.com/x").code == 0
+
+
+def test_an_export_is_a_static_log(house, tmp_path):
+    said = json.loads(house("ledger", "export", "log", "--json").out)
+    leaves = []
+    entries = (tmp_path / "log/tile/entries/000.p/5").read_bytes()
+    while entries:
+        n = int.from_bytes(entries[:2], "big")
+        leaves.append(hashlib.sha256(b"\0" + entries[2:2 + n]).digest())
+        entries = entries[2 + n:]
+    assert (tmp_path / "log/tile/0/000.p/5").read_bytes() == b"".join(leaves)
+    assert (tmp_path / "log/checkpoint").read_text() == said["note"] and said["size"] == 5
+    assert house("ledger", "verify", "--checkpoint", "log/checkpoint", "--key", house.pub).code == 0
+    assert house("ledger", "export", "log").code == 0
+    assert (tmp_path / "log/tile/0/000.p/6").exists()
+    assert house("ledger", "export").code == 2
+    (tmp_path / "log/tile/0/000.p/7").write_bytes(b"x")
+    other = house("ledger", "export", "log")
+    assert other.code == 3 and "another history" in other.err
+    assert b"\n6\n" in (tmp_path / "log/checkpoint").read_bytes()

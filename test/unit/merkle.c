@@ -1,5 +1,7 @@
 #include "../test.h"
+#include "base/file.h"
 #include "crypto/merkle.h"
+#include "format/json.h"
 
 enum { MOST = 70 };
 
@@ -147,4 +149,83 @@ TEST(merkle, hostile_sizes_and_lengths_are_refused)
     }
     CHECK(!merkle_inclusion_ok(&d, 0, 2, p, SIZE_MAX, &d));
     CHECK(!merkle_consistency_ok(1, 2, &d, &d, p, SIZE_MAX));
+}
+
+/* ---- the published vectors */
+
+static size_t digests(const Json *list, Digest out[static MERKLE_PROOF_MAX])
+{
+    size_t n = 0;
+    for (const Json *v = list ? list->first : NULL; v != NULL; v = v->next)
+        CHECK(n < MERKLE_PROOF_MAX && digest_parse(v->text, &out[n++]));
+    return n;
+}
+
+static Digest root_of(const Json *file, uint64_t size)
+{
+    Digest d;
+    CHECK(digest_parse(json_text(json_at(json_get(file, "roots_by_size"), size), S("")), &d));
+    return d;
+}
+
+static uint64_t number(const Json *o, const char *key)
+{
+    uint64_t v = 0;
+    CHECK_ROW(json_u64(json_get(o, key), &v), key);
+    return v;
+}
+
+static size_t leaves_of(const Json *file, Digest out[static MOST])
+{
+    size_t n = 0;
+    for (const Json *v = json_get(file, "leaves")->first; v != NULL; v = v->next) {
+        defer_buf Buf b = { 0 };
+        CHECK(hex_get(&b, v->text));
+        out[n++] = merkle_leaf(buf_view(&b));
+    }
+    return n;
+}
+
+static void check_inclusion(const Json *file, const Digest *leaves)
+{
+    Digest want[MERKLE_PROOF_MAX], have[MERKLE_PROOF_MAX];
+    size_t rows = 0;
+    for (const Json *v = json_get(file, "inclusion")->first; v != NULL; v = v->next, rows++) {
+        uint64_t i = number(v, "index"), n = number(v, "size");
+        size_t   len = digests(json_get(v, "path"), want);
+        Digest   root = root_of(file, n);
+        CHECK(same(want, len, have, merkle_inclusion(leaves, n, i, have)));
+        CHECK(merkle_inclusion_ok(&leaves[i], i, n, want, len, &root));
+    }
+    CHECK(rows > 20);
+}
+
+static void check_consistency(const Json *file, const Digest *leaves)
+{
+    Digest want[MERKLE_PROOF_MAX], have[MERKLE_PROOF_MAX];
+    size_t rows = 0;
+    for (const Json *v = json_get(file, "consistency")->first; v != NULL; v = v->next, rows++) {
+        uint64_t m = number(v, "from"), n = number(v, "to");
+        size_t   len = digests(json_get(v, "proof"), want);
+        Digest   a = root_of(file, m), b = root_of(file, n);
+        CHECK(same(want, len, have, merkle_consistency(leaves, m, n, have)));
+        CHECK(merkle_consistency_ok(m, n, &a, &b, want, len));
+    }
+    CHECK(rows > 20);
+}
+
+TEST(merkle, the_published_vectors_hold)
+{
+    const char        *path_name = test_vectors("data/merkle_rfc6962.json");
+    defer_arena Arena *a = arena_new(16 << 20);
+    Digest             leaves[MOST];
+    Str                text;
+    Err                e = { 0 };
+    if (path_name == NULL)
+        return;
+    CHECK_ROW(file_read(a, path_name, 1 << 20, &text, &e), e.message);
+    const Json *file = json_parse(a, text, JSON_STRICT, &e);
+    CHECK_ROW(file != NULL && leaves_of(file, leaves) == 8, e.message);
+    check_inclusion(file, leaves);
+    check_consistency(file, leaves);
 }
