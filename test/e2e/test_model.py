@@ -1,4 +1,5 @@
 """moat model sign, verify and serve, as a user sees them; the server's answers against numpy."""
+import base64
 import hashlib
 import http.client
 import json
@@ -326,3 +327,46 @@ def test_address_in_use_and_nonsense(moat, signed):
         assert r.code == 3 and "in use" in r.err
     for address in "nonsense", "127.0.0.1", "127.0.0.1:99999", "::1:80":
         assert moat("model", "serve", signed, "--key", "k.pub", "--listen", address, timeout=20).code == 2
+
+
+# ---- our bundles, checked by other people's code alone
+
+def test_a_bundle_holds_for_an_independent_verifier(moat, tmp_path):
+    pytest.importorskip("cryptography")
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    folder = tmp_path / "m"
+    (folder / "sub").mkdir(parents=True)
+    files = {"a b": b"1", "Z": b"", "sub/ünï": b"22", ".git": b"never signed"}
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    for kind, algorithm in ("p256", hashes.SHA256()), ("p384", hashes.SHA384()), ("p521", hashes.SHA512()):
+        assert moat("key", "new", "--kind", kind, "--out", kind).code == 0
+        assert moat("model", "sign", folder, "--key", kind).code == 0
+        bundle = json.loads((folder / "model.sig").read_text())
+        pem = (tmp_path / f"{kind}.pub").read_bytes()
+        assert set(bundle) == {"mediaType", "verificationMaterial", "dsseEnvelope"}
+        assert bundle["verificationMaterial"] == {"publicKey": {"hint": hashlib.sha256(pem).hexdigest()}, "tlogEntries": []}
+        envelope = bundle["dsseEnvelope"]
+        payload, kind_of = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+        pae = b"DSSEv1 %d %s %d %s" % (len(kind_of), kind_of, len(payload), payload)
+        key = serialization.load_pem_public_key(pem)
+        key.verify(base64.b64decode(envelope["signatures"][0]["sig"]), pae, ec.ECDSA(algorithm))
+        statement = json.loads(payload)
+        want = [(n, hashlib.sha256(files[n]).hexdigest()) for n in sorted(n for n in files if n != ".git")]
+        assert [(r["name"], r["digest"]) for r in statement["predicate"]["resources"]] == want
+        root = hashlib.sha256(b"".join(bytes.fromhex(d) for _, d in want)).hexdigest()
+        assert statement["subject"] == [{"name": "m", "digest": {"sha256": root}}]
+
+
+def test_bundles_satisfy_the_published_schema(moat, signed, tmp_path, vectors):
+    jsonschema = pytest.importorskip("jsonschema")
+    schemas = [json.loads(p.read_text()) for p in vectors("model/sign/oms-spec/schemas/v1.0").glob("*.json")]
+    store = {s["$id"]: s for s in schemas}
+    check = lambda value, name: jsonschema.Draft202012Validator(
+        store[f"https://model_signing/{name}/v1.0/schema"], resolver=jsonschema.RefResolver("", {}, store)).validate(value)
+    for options in [], ["--shards", 100]:
+        assert moat("model", "sign", signed, "--key", "k", *options).code == 0
+        bundle = json.loads(signed.with_name("scorer.safetensors.sig").read_text())
+        check(bundle, "bundle")
+        check(json.loads(base64.b64decode(bundle["dsseEnvelope"]["payload"])), "statement")
