@@ -96,7 +96,7 @@ TEST(gcra, survives_the_ends_of_the_number_range)
 TEST(gcra, charges_all_limits_or_none)
 {
     _Atomic uint64_t key = 0, org = 0;
-    Gcra      wide, tight;
+    Gcra      wide = { 0 }, tight = { 0 };
     GcraAnswer answers[2];
     CHECK(gcra_of(&wide, 1, 1000, 100) && gcra_of(&tight, 1, 1000, 2));
     GcraLimit both[] = { { &key, wide }, { &org, tight } };
