@@ -252,13 +252,11 @@ char *arena_printf(Arena *a, const char *fmt, ...)
 
 /* ---- buf */
 
-static bool buf_room(Buf *b, size_t n)
+static bool buf_grow(Buf *b, size_t n)
 {
     size_t want;
     if (b->bad || __builtin_add_overflow(b->n, n, &want))
         return b->bad = true, false;
-    if (want <= b->cap)
-        return true;
     size_t cap = b->cap ? b->cap : 256;
     while (cap < want)
         cap = cap > SIZE_MAX / 2 ? want : cap * 2;
@@ -268,6 +266,8 @@ static bool buf_room(Buf *b, size_t n)
     b->p = p, b->cap = cap;
     return true;
 }
+
+static inline bool buf_room(Buf *b, size_t n) { return (!b->bad && n <= b->cap - b->n) || buf_grow(b, n); }
 
 void buf_put(Buf *b, const void *p, size_t n)
 {
@@ -279,7 +279,12 @@ void buf_put(Buf *b, const void *p, size_t n)
 
 void buf_str(Buf *b, Str s) { buf_put(b, s.p, s.n); }
 void buf_z(Buf *b, const char *z) { buf_put(b, z, strlen(z)); }
-void buf_byte(Buf *b, uint8_t c) { buf_put(b, &c, 1); }
+
+void buf_byte(Buf *b, uint8_t c)
+{
+    if (buf_room(b, 1))
+        b->p[b->n++] = (char)c;
+}
 
 static void buf_le(Buf *b, uint64_t v, size_t width)
 {
@@ -303,15 +308,20 @@ void buf_varint(Buf *b, uint64_t v)
 void buf_printf(Buf *b, const char *fmt, ...)
 {
     va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    if (n < 0 || !buf_room(b, (size_t)n + 1))
+    if (!buf_room(b, 64))                              /* most texts fit at once */
         return;
     va_start(ap, fmt);
-    vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
+    int n = vsnprintf(b->p + b->n, b->cap - b->n, fmt, ap);
     va_end(ap);
-    b->n += (size_t)n;
+    if (n > 0 && (size_t)n >= b->cap - b->n) {
+        if (!buf_room(b, (size_t)n + 1))
+            return;
+        va_start(ap, fmt);
+        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
+    if (n > 0)
+        b->n += (size_t)n;
 }
 
 /* Two bytes of UTF-8 that are a C1 control (U+0080..U+009F), which terminals obey as they obey ESC. */

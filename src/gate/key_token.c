@@ -11,11 +11,8 @@ static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 static int digit_value(char c)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A' + 10;
-    return c >= 'a' && c <= 'z' ? c - 'a' + 36 : -1;
+    unsigned low = (unsigned)c - '0', up = (unsigned)c - 'A', small = (unsigned)c - 'a';
+    return low < 10 ? (int)low : up < 26 ? (int)up + 10 : small < 26 ? (int)small + 36 : -1;
 }
 
 static bool is_base62(Str s)
@@ -34,24 +31,28 @@ static bool is_env(Str s)
     return s.n >= ENV_MIN && s.n <= ENV_MAX;
 }
 
-/* number = number * 62 + digit; false when it leaves 160 bits. */
-static bool secret_add(uint8_t number[static TOKEN_SECRET], unsigned digit)
+/* number = number * 62 + digit, in limbs of 32 bits, the lowest first; false when it leaves 160 bits. */
+static bool secret_add(uint32_t number[static TOKEN_SECRET / 4], unsigned digit)
 {
-    for (size_t i = TOKEN_SECRET; i-- > 0;) {
-        digit += number[i] * 62u;
-        number[i] = (uint8_t)digit;
-        digit >>= 8;
+    uint64_t carry = digit;
+    for (size_t i = 0; i < TOKEN_SECRET / 4; i++) {
+        carry += number[i] * UINT64_C(62);
+        number[i] = (uint32_t)carry;
+        carry >>= 32;
     }
-    return digit == 0;
+    return carry == 0;
 }
 
 static bool secret_parse(Str s, uint8_t out[static TOKEN_SECRET])
 {
-    memset(out, 0, TOKEN_SECRET);
-    for (size_t i = 0; i < s.n; i++)
-        if (!secret_add(out, (unsigned)digit_value(s.p[i])))
-            return false;
-    return true;
+    uint32_t number[TOKEN_SECRET / 4] = { 0 };
+    bool     fits = true;
+    for (size_t i = 0; fits && i < s.n; i++)
+        fits = secret_add(number, (unsigned)digit_value(s.p[i]));
+    for (size_t i = 0; i < TOKEN_SECRET; i++)          /* big-endian */
+        out[i] = (uint8_t)(number[(TOKEN_SECRET - 1 - i) / 4] >> 8 * ((TOKEN_SECRET - 1 - i) % 4));
+    wipe(number, sizeof number);
+    return fits;
 }
 
 static void secret_text(const uint8_t secret[static TOKEN_SECRET], char out[static SECRET_DIGITS])

@@ -30,6 +30,7 @@ uint32_t crc32c(uint32_t crc, Str s)
         memcpy(&v, p, 8);
         v ^= crc;
         crc = 0;
+#pragma GCC unroll 8
         for (int t = 0; t < 8; t++)
             crc ^= table[7 - t][v >> 8 * t & 0xFF];
     }
