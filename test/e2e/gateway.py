@@ -16,6 +16,18 @@ import pytest
 from conftest import MOAT, wait_port
 
 
+def module_env():
+    """A module built with AddressSanitizer needs its library loaded before nginx itself."""
+    module, env = MOAT.parent / "ngx_http_moat_module.so", dict(os.environ)
+    if module.exists() and b"__asan_init" in module.read_bytes():
+        env["LD_PRELOAD"] = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True).stdout.strip()
+        env["ASAN_OPTIONS"] = "detect_leaks=0"
+    return env
+
+
+MODULE_ENV = module_env()
+
+
 class Upstream(socketserver.ThreadingTCPServer):
     """Reads whole HTTP/1.1 requests, keeps them in .seen, answers what .answer(request) gives: (status, headers, body)."""
     allow_reuse_address = daemon_threads = True
@@ -90,7 +102,8 @@ class Answer:
 
 class Gateway:
     def __init__(self, folder, port, spawn, moat):
-        self.folder, self.port, self.spawn, self.moat, self.process = folder, port, spawn, moat, None
+        self.folder, self.port, self.spawn, self.process = folder, port, spawn, None
+        self.moat = lambda *args, **more: moat(*args, **{"env": MODULE_ENV, **more})
         self.yaml = folder / "moat.yaml"
 
     def write(self, endpoints, workers=1):
@@ -98,7 +111,7 @@ class Gateway:
                              f"endpoints:\n{endpoints}")
 
     def start(self):
-        self.process = self.spawn("gate", "run", port=self.port, cwd=self.folder)
+        self.process = self.spawn("gate", "run", port=self.port, cwd=self.folder, env=MODULE_ENV)
 
     def log(self):
         return self.process.log.read_text()

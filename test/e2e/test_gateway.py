@@ -364,8 +364,9 @@ def test_a_worker_killed_under_load_is_replaced_and_nothing_sticks(gateway, upst
 
 # ---- starting
 
-def test_clear_errors_when_it_cannot_start(gateway, upstream, moat, tmp_path):
+def test_clear_errors_when_it_cannot_start(gateway, upstream, tmp_path):
     g = gateway(endpoint(upstream, keys="off"), start=False)
+    moat = g.moat
     with socket.socket() as s:
         s.bind(("127.0.0.1", g.port))
         s.listen()
