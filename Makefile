@@ -1,4 +1,4 @@
-# One file builds everything.
+# One file builds everything.  `make W=1` shows the whole commands.
 #
 #   make               build moat and the nginx module
 #   make run           the demo: train, sign and serve a model behind the gateway
@@ -9,6 +9,10 @@
 #   make install       PREFIX=/usr/local DESTDIR=
 #
 # Variants live side by side in build/<V>, so switching never rebuilds the other.
+
+ifndef W
+.SILENT:
+endif
 
 V       ?= release
 B       := build/$V
@@ -45,13 +49,13 @@ NGINX_CORE := $(filter src/base/% src/format/% src/crypto/% src/finding/% src/pi
 .PHONY: all run test check fuzz fuzz-all bench install clean
 all: $B/moat $(MODULE)
 
-$B/moat:    $(call obj,$(CLI) $(LIB))                       ; $(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
-$B/unit:    $(call obj,$(wildcard test/unit/*.c) $(LIB))    ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
-$B/fuzz-%:  $B/test/fuzz/%.o $(call obj,$(LIB))             ; $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
-$(MODULE):  $(call obj,$(wildcard src/nginx/*.c)) $B/core.a  ; $(CC) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(LDLIBS)
+$B/moat:    $(call obj,$(CLI) $(LIB))                       ; @echo '  LD $@'; $(CC) $(LDFLAGS) -pie -o $@ $^ $(LDLIBS)
+$B/unit:    $(call obj,$(wildcard test/unit/*.c) $(LIB))    ; @echo '  LD $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+$B/fuzz-%:  $B/test/fuzz/%.o $(call obj,$(LIB))             ; @echo '  LD $@'; $(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+$(MODULE):  $(call obj,$(wildcard src/nginx/*.c)) $B/core.a  ; @echo '  LD $@'; $(CC) $(LDFLAGS) -shared -Wl,--as-needed -o $@ $^ $(LDLIBS)
 $B/core.a:  $(call obj,$(NGINX_CORE))                       ; @rm -f $@; $(AR) rcs $@ $^
-$B/bench-%: $B/test/bench/%.o $(call obj,$(LIB))            ; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$B/%.o: %.c                                                 ; @mkdir -p $(@D); $(CC) $(CFLAGS) -c -o $@ $<
+$B/bench-%: $B/test/bench/%.o $(call obj,$(LIB))            ; @echo '  LD $@'; $(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$B/%.o: %.c                                                 ; @echo '  CC $<'; mkdir -p $(@D); $(CC) $(CFLAGS) -c -o $@ $<
 $B/%_avx2.o: CFLAGS += -mavx2 -mfma
 .SECONDARY:
 

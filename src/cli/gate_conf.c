@@ -151,7 +151,7 @@ bool gate_conf_text(const GateConf *c, Buf *b, Err *e)
         buf_z(b, "worker_processes auto;\n");
     else
         buf_printf(b, "worker_processes %" PRIu64 ";\n", c->pipeline->workers);
-    buf_z(b, "worker_shutdown_timeout 30s;\npid nginx.pid;\nerror_log stderr notice;\n");
+    buf_z(b, "worker_shutdown_timeout 30s;\npid nginx.pid;\nerror_log stderr warn;\n");
     if (!put_path(b, "load_module", c->module, e))
         return false;
     buf_z(b, "events { worker_connections 4096; }\n");
