@@ -126,8 +126,9 @@ static void score(Posture *out)
         good += r->state == CONTROL_VERIFIED ? r->control->weight : 0;
         decided += r->state != CONTROL_UNKNOWN;
     }
-    out->score = all > 0 ? 100 * good / all : 100;
-    out->coverage = applicable > 0 ? 100 * decided / applicable : 100;
+    out->score = all > 0 ? 100 * good / all : 0;
+    out->coverage = applicable > 0 ? 100 * decided / applicable : 0;
+    out->applicable = (size_t)applicable;
 }
 
 static bool decide_all(Judge *j, Posture *out, Err *e)

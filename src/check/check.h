@@ -42,7 +42,8 @@ typedef struct Posture {
     ControlResult *results;
     size_t         result_count;
     bool           unjudged;                           /* something could not be read or decided       */
-    double         score, coverage;                    /* 0..100; 100 and 100 when nothing applies     */
+    size_t         applicable;                         /* results that count in the score              */
+    double         score, coverage;                    /* 0..100; both 0 when nothing applies          */
     uint64_t       ledger_size;
 } Posture;
 

@@ -201,6 +201,17 @@ static void loop(Up *u, const sigset_t *signals)
     }
 }
 
+static bool anything_to_start(const Pipeline *p, Err *e)
+{
+    for (size_t i = 0; i < p->model_count; i++)
+        if (p->models[i].serve.n > 0)
+            return true;
+    if (p->endpoint_count > 0)
+        return true;
+    err_set(e, E_USAGE, "%s declares nothing to start: no endpoint, and no model with serve:", p->file);
+    return err_hint(e, "moat help config endpoints");
+}
+
 static void show(const Up *u, const Posture *v)
 {
     check_text(v, stdout, colour_on(stdout));
@@ -274,6 +285,8 @@ static int cmd_up(int argc, char **argv)
         return die(&e);
     if (!holds(&u, u.pipeline, &judged, &e))
         return judged ? fputs("moat: not started: the integrity check failed\n", stderr), EXIT_FINDINGS : die(&e);
+    if (!anything_to_start(u.pipeline, &e))
+        return die(&e);
     sigemptyset(&signals);
     for (size_t i = 0; i < 4; i++)
         sigaddset(&signals, (int[]){ SIGTERM, SIGINT, SIGHUP, SIGCHLD }[i]);

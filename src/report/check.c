@@ -24,6 +24,8 @@ void check_text(const Posture *v, FILE *f, bool colour)
     fputs("controls\n", f);
     for (size_t i = 0; i < v->result_count; i++)
         control_line(&v->results[i], f, colour);
+    if (v->applicable == 0)
+        fputs("\nno control applies: moat.yaml declares nothing to judge", f);
     fprintf(f, "\nscore %.0f of 100, coverage %.0f %%, %zu findings, %" PRIu64 " records in the ledger\n", v->score, v->coverage,
             findings_count(v->findings), v->ledger_size);
 }
