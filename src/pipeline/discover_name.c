@@ -3,7 +3,7 @@
 #include "pipeline/key.h"
 #include <ctype.h>
 
-enum { NAME_MAX = 48 };
+enum { NAME_MAX = 48 };                                /* of 64, so that a number still fits */
 
 static size_t rank(const char *section)
 {
@@ -95,26 +95,33 @@ static Str first_name(const Found *f)
     return strcmp(f->section, "infrastructure") == 0 ? resource_name(f) : path_name(f);
 }
 
-/* When the short name is taken: with what tells it apart, then with a number. */
-static Str longer_name(Scan *s, const Found *f, int attempt)
+/* What tells parts of one short name apart. */
+static Str longer_name(const Found *f)
 {
-    if (attempt == 1 && f->resource.n > 0)
-        return f->resource;
-    if (attempt == 1)
-        return f->route.n ? f->route : f->uri.n ? f->uri : f->path;
-    return text_of(s, "%.*s-%d", STR(first_name(f)), attempt);
+    return f->resource.n ? f->resource : f->route.n ? f->route : f->uri.n ? f->uri : f->path;
 }
 
-static void name_one(Scan *s, Dict *taken, Found *f)
+static bool take_name(Scan *s, Dict *taken, Found *f, Str name)
 {
-    for (int attempt = 0; attempt < 10000; attempt++) {
-        Str name = clean(s, attempt ? longer_name(s, f, attempt) : first_name(f)), id = text_of(s, "%s.%.*s", f->section, STR(name));
-        if (dict_get(taken, id) != NULL)
-            continue;
-        s->bad |= !dict_put(taken, id, f);
-        f->name = name;
+    Str id = text_of(s, "%s.%.*s", f->section, STR(name));
+    if (dict_get(taken, id) != NULL)
+        return false;
+    s->bad |= !dict_put(taken, id, f);
+    f->name = name;
+    return true;
+}
+
+/* The short name, else the long one, else the short one with the next free number. */
+static void name_one(Scan *s, Dict *taken, Dict *counters, Found *f)
+{
+    Str     name = clean(s, first_name(f)), key = text_of(s, "%s.%.*s", f->section, STR(name));
+    size_t *n = dict_get(counters, key);
+    if (take_name(s, taken, f, name) || take_name(s, taken, f, clean(s, longer_name(f))))
         return;
-    }
+    if (n == NULL && ((n = arena_get(s->arena, 1, sizeof *n)) == NULL || !dict_put(counters, key, n)))
+        s->bad = true;
+    while (!s->bad && !take_name(s, taken, f, text_of(s, "%.*s-%zu", STR(name), *n + 2)))
+        ++*n;
 }
 
 /* ---- links become names */
@@ -149,11 +156,11 @@ static void spell_links(Scan *s)
 
 void name_parts(Scan *s, Discovery *out)
 {
-    Dict   *taken = dict_new(s->arena);
+    Dict   *taken = dict_new(s->arena), *counters = dict_new(s->arena);
     size_t  n = dict_count(s->found), count = 0;
     Found **order = arena_get(s->arena, n + 1, sizeof *order);
     out->v = arena_get(s->arena, n + 1, sizeof *out->v);
-    if (taken == NULL || order == NULL || out->v == NULL) {
+    if (taken == NULL || counters == NULL || order == NULL || out->v == NULL) {
         s->bad = true;
         return;
     }
@@ -168,7 +175,7 @@ void name_parts(Scan *s, Discovery *out)
     out->files_read = s->read, out->files_skipped = s->skipped;
     qsort(order, count, sizeof *order, by_place);
     for (size_t i = 0; i < count; i++)
-        name_one(s, taken, order[i]);
+        name_one(s, taken, counters, order[i]);
     spell_links(s);
     for (size_t i = 0; i < count; i++)
         out->v[i] = *order[i];
