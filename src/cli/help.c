@@ -36,7 +36,7 @@ static int help_top(int argc, char **argv)
     Err         e = { 0 };
     const char *guess = nearest_word(str(argv[0]), topics, len_of(topics));
     err_set(&e, E_USAGE, "no help on '%s'", argv[0]);
-    err_hint(&e, guess ? "moat help %s" : "moat %s --help", guess ? guess : argv[0]);
+    err_hint(&e, "moat help%s%s", guess ? " " : "", guess ? guess : "");
     return die(&e);
 }
 

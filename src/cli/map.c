@@ -38,7 +38,7 @@ static bool list_parts(const Pipeline *p, Arena *a, Views *l)
     if (l->v == NULL)
         return false;
     for (size_t i = 0; i < p->source_count; i++)
-        add(l, "sources", &p->sources[i].part, p->sources[i].uri);
+        add(l, "sources", &p->sources[i].part, uri_public(a, p->sources[i].uri));
     for (size_t i = 0; i < p->dataset_count; i++)
         add(l, "datasets", &p->datasets[i].part, p->datasets[i].path);
     for (size_t i = 0; i < p->training_count; i++)

@@ -219,7 +219,7 @@ static AddressKind judge_sql(Arena *a, Str scheme, Address *ad)
     str_cut(scheme, '+', &base, &driver);
     if (!is_one_of(base, "postgres postgresql mysql mariadb mssql oracle snowflake redshift bigquery sqlite") || rest.n == 0)
         return ADDRESS_NONE;
-    if (has_word(rest, ":memory:") || (is_one_of(base, "sqlite") && str_trim(rest).n < 2))
+    if (has_word(rest, ":memory") || (is_one_of(base, "sqlite") && str_trim(rest).n < 2))
         return ADDRESS_NONE;
     ad->uri = str(arena_printf(a, "%.*s://%.*s", STR(base), STR(rest)));
     return ad->why = "database", ADDRESS_SQL;
@@ -230,7 +230,7 @@ static AddressKind judge_address(Arena *a, Str before, Address *ad)
     const char *sep = memmem(ad->uri.p, ad->uri.n, "://", 3);
     Str         scheme = { ad->uri.p, (size_t)(sep - ad->uri.p) }, rest = str_from(ad->uri, scheme.n + 3);
     if (str_starts(scheme, S("jdbc:")))
-        return ad->why = "database", rest.n && !has_word(rest, ":memory:") ? ADDRESS_SQL : ADDRESS_NONE;
+        return ad->why = "database", rest.n && !has_word(rest, ":memory") ? ADDRESS_SQL : ADDRESS_NONE;
     if (is_one_of(scheme, "s3 s3a s3n")) {
         ad->uri = str(arena_printf(a, "s3://%.*s", STR(rest)));
         return ad->why = "S3 address", ADDRESS_S3;

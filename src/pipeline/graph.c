@@ -17,10 +17,23 @@ static Part *find_in(const Pipeline *p, Str section, Str name)
     return dict_get(p->index, (Str){ id, n });
 }
 
-static bool bad_reference(const KeyRow *row, Str name, uint64_t line, Err *e)
+/* Names the sections that were searched, and the part that was probably meant. */
+static bool bad_reference(const Pipeline *p, const KeyRow *row, Str name, uint64_t line, Err *e)
 {
-    const char *sections = row->choices + (*row->choices == '>');
-    return err_line(e, line, "no part '%.*s' in %s", STR(name), sections);
+    enum { GUESSES = 256 };
+    const char *words[GUESSES], *sections = row->choices + (*row->choices == '>');
+    size_t      n = 0;
+    for (size_t i = 0; i < dict_count(p->index) && n < GUESSES; i++) {
+        const Part *part = dict_items(p->index)[i].value;
+        Str         section, rest;
+        str_cut(part->id, '.', &section, &rest);
+        char *word = choice_has(sections, section) ? arena_printf(p->arena, "%.*s", STR(part->name)) : NULL;
+        if (word != NULL)
+            words[n++] = word;
+    }
+    const char *guess = nearest_word(name, words, n);
+    err_line(e, line, "no part '%.*s' in %s", STR(name), sections);
+    return guess ? err_hint(e, "did you mean '%s'?", guess) : false;
 }
 
 /* The part a reference names, in one of the sections its row allows. */
@@ -38,7 +51,7 @@ static Part *resolve(const Pipeline *p, const KeyRow *row, Str name, uint64_t li
         hit = found != NULL ? found : hit;
     }
     if (hit == NULL)
-        bad_reference(row, name, line, e);
+        bad_reference(p, row, name, line, e);
     return hit;
 }
 

@@ -1,6 +1,18 @@
 /* help.c - the key table for people: `moat help config`, and doc/config.md, which is its output. */
 #include "pipeline/key.h"
 
+static void put_choices(Buf *b, const KeyRow *row)
+{
+    if (row->choices == NULL)
+        return;
+    Str one, rest = str(row->choices + (*row->choices == '>'));
+    buf_z(b, row->type == KEY_CHOICE ? "; one of" : "; names of");
+    for (bool more = true; more;) {
+        more = str_cut(rest, '|', &one, &rest);
+        buf_printf(b, " `%.*s`%s", STR(one), more ? "," : "");
+    }
+}
+
 static void put_row(Buf *b, const KeyRow *row)
 {
     bool required = row->fallback && *row->fallback == '!';
@@ -10,16 +22,7 @@ static void put_row(Buf *b, const KeyRow *row)
     else if (row->fallback != NULL)
         buf_printf(b, "`%s`", row->fallback);
     buf_printf(b, " | %s", row->help);
-    for (Str rest = str(row->choices), one; rest.n > 0;) {
-        bool first = rest.p == row->choices;
-        if (first)
-            rest = str_from(rest, *row->choices == '>');
-        buf_z(b, first ? row->type == KEY_CHOICE ? "; one of " : "; names of " : ", ");
-        bool more = str_cut(rest, '|', &one, &rest);
-        buf_printf(b, "`%.*s`", STR(one));
-        if (!more)
-            break;
-    }
+    put_choices(b, row);
     buf_printf(b, " | %s |\n", row->trade);
 }
 
@@ -35,7 +38,7 @@ static void put_rows(Buf *b, const char *section)
 static void put_section(Buf *b, const char *section)
 {
     const Section *s = section_find(str(section));
-    buf_printf(b, "\n## %s\n\n", *section ? section : "The top level");
+    buf_printf(b, "%s## %s\n\n", b->n ? "\n" : "", *section ? section : "The top level");
     if (s != NULL)
         buf_printf(b, "%s\n\n", s->help);
     put_rows(b, section);
@@ -90,7 +93,9 @@ static bool unknown_topic(Str topic, Err *e)
     for (size_t i = 0; i < key_table_len && n < len_of(words); i++)
         words[n++] = *key_table[i].section && (i == 0 || strcmp(key_table[i].section, key_table[i - 1].section) != 0)
                          ? key_table[i].section : key_table[i].key;
-    const char *guess = nearest_word(topic, words, n);
+    Str head, rest;
+    str_cut(topic, '.', &head, &rest);
+    const char *guess = nearest_word(head, words, n);
     err_set(e, E_USAGE, "moat.yaml has no section or key '%.*s'", STR(topic));
     return guess ? err_hint(e, "moat help config %s", guess) : err_hint(e, "moat help config");
 }

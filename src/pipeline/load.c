@@ -19,7 +19,15 @@ static bool wrong_value(const KeyRow *row, const char *where, Str text, uint64_t
 {
     if (row->type != KEY_CHOICE)
         return err_line(e, line, "%s: wants %s, not '%.*s'", where, row_kind(row->type)->wants, STR(text));
-    return err_line(e, line, "%s: '%.*s' is not one of %s", where, STR(text), row->choices);
+    char choices[200];                                 /* "a|b" for the table, "a, b" for people */
+    size_t n = 0;
+    for (const char *c = row->choices; *c && n + 3 < sizeof choices; c++) {
+        choices[n++] = *c == '|' ? ',' : *c;
+        if (*c == '|')
+            choices[n++] = ' ';
+    }
+    choices[n] = '\0';
+    return err_line(e, line, "%s: '%.*s' is not one of %s", where, STR(text), choices);
 }
 
 static bool unknown_key(const char *section, const char *where, const Json *v, Err *e)

@@ -62,12 +62,12 @@ static void put_type(JsonOut *w, const KeyRow *row)
         json_close(w, '}');
         return;
     case KEY_GROUP: put_ref(w, group); return;
-    case KEY_PARTS:
-        json_put_raw(w, S("{\"type\":[\"object\",\"null\"],\"propertyNames\":{\"pattern\":\"^[A-Za-z0-9._-]{1,64}$\"}}"));
-        return;
+    case KEY_PARTS: json_put_raw(w, S("{\"type\":[\"object\",\"null\"]}")); return;
     default:        json_put_raw(w, str(row_kind(row->type)->schema));
     }
 }
+
+static bool is_required(const KeyRow *row) { return row->fallback != NULL && *row->fallback == '!'; }
 
 static void put_property(JsonOut *w, const KeyRow *row)
 {
@@ -75,24 +75,40 @@ static void put_property(JsonOut *w, const KeyRow *row)
     json_open(w, '{');
     json_key(w, "description");
     json_put_z(w, row->help);
-    if (row->fallback != NULL && strcmp(row->fallback, "!") != 0)
+    if (row->fallback != NULL && !is_required(row))
         put_default(w, row);
     json_key(w, "allOf");
     json_open(w, '[');
     put_type(w, row);
     json_close(w, ']');
     if (row->type == KEY_PARTS) {
-        json_key(w, "additionalProperties");
+        json_key(w, "patternProperties");
+        json_open(w, '{');
+        json_key(w, "^[A-Za-z0-9._-]{1,64}$");
         put_ref(w, row->key);
+        json_close(w, '}');
+        json_key(w, "additionalProperties");
+        json_put_bool(w, false);
     }
     json_close(w, '}');
+}
+
+static bool has_required(const char *section)
+{
+    for (size_t i = 0; i < key_table_len; i++)
+        if (strcmp(key_table[i].section, section) == 0 && is_required(&key_table[i]))
+            return true;
+    return false;
 }
 
 /* The members of one mapping: its properties, which are required, and that nothing else may stand there. */
 static void put_mapping(JsonOut *w, const char *section)
 {
     json_key(w, "type");
-    json_put_z(w, "object");
+    if (has_required(section))
+        json_put_z(w, "object");
+    else
+        json_put_raw(w, S("[\"object\",\"null\"]"));   /* "etl:" with nothing behind it */
     json_key(w, "properties");
     json_open(w, '{');
     for (size_t i = 0; i < key_table_len; i++)
@@ -102,7 +118,7 @@ static void put_mapping(JsonOut *w, const char *section)
     json_key(w, "required");
     json_open(w, '[');
     for (size_t i = 0; i < key_table_len; i++)
-        if (strcmp(key_table[i].section, section) == 0 && key_table[i].fallback && *key_table[i].fallback == '!')
+        if (strcmp(key_table[i].section, section) == 0 && is_required(&key_table[i]))
             json_put_z(w, key_table[i].key);
     json_close(w, ']');
     json_key(w, "additionalProperties");

@@ -64,13 +64,14 @@ static void raise_at(Judge *j, int rule, const Part *part, Str subject)
     j->bad |= !finding_add(j->out, f);
 }
 
-/* "127.0.0.1:80", "[::1]:80", "localhost:80", with or without port; not "127.example.org". */
+/* "127.0.0.1:80", "[::1]:80", "localhost:80/x", with or without port and path; not "127.example.org". */
 static bool is_loopback(Str address)
 {
-    Str host = address, rest;
+    Str host, rest;
     if (str_starts(address, S("[::1]")))
         return true;
-    str_cut(address, ':', &host, &rest);
+    str_cut(address, '/', &host, &rest);
+    str_cut(host, ':', &host, &rest);
     return str_is(host, "localhost") || (str_starts(host, S("127.")) && strspn(host.p, "0123456789.") >= host.n);
 }
 

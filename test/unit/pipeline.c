@@ -136,7 +136,7 @@ TEST(pipeline, an_error_has_its_line_and_says_what_was_expected)
           "endpoints.b: route /x is taken by endpoints.a in line 3", "" },
         { "moat: 1\nendpoints:\n  a: { route: /x/../y }\n", 3,
           "endpoints.a.route: wants a path like /v1/predict, without . .. // ? or %, not '/x/../y'", "" },
-        { "moat: 1\nendpoints:\n  a: { route: /x, keys: none }\n", 3, "endpoints.a.keys: 'none' is not one of required|off", "" },
+        { "moat: 1\nendpoints:\n  a: { route: /x, keys: none }\n", 3, "endpoints.a.keys: 'none' is not one of required, off", "" },
         { "moat: 1\nendpoints:\n  a: { route: /x, output: { topk: 1 } }\n", 3, "endpoints.a.output: unknown key 'topk'",
           "did you mean 'top_k'?" },
         { "moat: 1\nendpoints:\n  a: { route: /x, limits: [{ per: key, rate: 1/s }] }\n", 3,
