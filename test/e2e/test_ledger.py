@@ -7,6 +7,9 @@ import sqlite3
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from conftest import ROOT
 
 
 @pytest.fixture
@@ -18,6 +21,12 @@ def house(moat, tmp_path):
         assert moat("key", "new", "--out", f"k{i}").code == 0
     moat.pub = moat.home / ".config/moat/key.pub"
     return moat
+
+
+def documented():
+    """kind -> members of its body, from doc/records.md."""
+    rows = [line.strip("|\n ").split(" | ") for line in (ROOT / "doc/records.md").read_text().splitlines() if line.startswith("| `")]
+    return {row[0].strip("`"): row[1].split(", ") for row in rows}
 
 
 def sql(path, text):
@@ -177,3 +186,30 @@ def test_an_export_is_a_static_log(house, tmp_path):
     other = house("ledger", "export", "log")
     assert other.code == 3 and "another history" in other.err
     assert b"\n6\n" in (tmp_path / "log/checkpoint").read_bytes()
+
+
+def test_bodies_have_the_members_that_the_manual_lists(house):
+    assert house("ledger", "checkpoint").code == 0
+    table = documented()
+    records = [r["record"] for r in json.loads(house("ledger", "log", "--json").out)["records"]]
+    assert {r["kind"] for r in records} == {"key.new", "checkpoint"}
+    for r in records:
+        assert list(r) == ["kind", "time", "actor", "subject", "body"] and list(r["body"]) == table[r["kind"]]
+    assert house("help", "records").out == (ROOT / "doc/records.md").read_text()
+
+
+def test_a_witness_that_is_asked_for_must_have_cosigned(house, tmp_path):
+    assert house("ledger", "checkpoint", "--out", "cp").code == 0
+    key = Ed25519PrivateKey.generate()
+    raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+    key_id = hashlib.sha256(b"witness.example/w\n\4" + raw).digest()[:4]
+    vkey = "+".join(["witness.example/w", key_id.hex(), base64.b64encode(b"\4" + raw).decode()])
+    check = ["ledger", "verify", "--checkpoint", "cp", "--key", house.pub, "--witness", vkey]
+    alone = house(*check)
+    assert alone.code == 1 and "not cosigned by witness.example/w" in alone.out
+    note = (tmp_path / "cp").read_text()
+    said = f"cosignature/v1\ntime 1700000000\n{split(note)[0]}"
+    line = base64.b64encode(key_id + (1700000000).to_bytes(8, "big") + key.sign(said.encode())).decode()
+    (tmp_path / "cp").write_text(f"{note}\u2014 witness.example/w {line}\n")
+    assert house(*check).code == 0
+    assert house(*check[:-1], vkey.replace("+", "x", 1)).code == 3
