@@ -3,8 +3,8 @@
 #include "data/ingest.h"
 #include "data/publish.h"
 #include "data/rules.h"
-#include "data/store.h"
-#include "data/tree.h"
+#include "data/stamps.h"
+#include "data/stored.h"
 #include <unistd.h>
 
 typedef struct Commit {
@@ -14,11 +14,67 @@ typedef struct Commit {
     Members           members;
     Store            *store;
     Findings         *findings;
+    int64_t           begun_ns;
+    const TreeEntry **kept;                            /* for each member: its entry in the head, when it need not be read */
+    const Json       *kept_header, *kept_labels;       /* what the head says of those                                    */
+    bool              all_kept;
     IngestFile       *files;                           /* one for each member; folders and links leave theirs empty */
     Tree              tree;
     Buf               bytes;                           /* the tree object */
     Str               header, labels_header;
 } Commit;
+
+/* ---- files that look as they did at the last commit, and are in the store */
+
+static bool in_store(const Commit *c, const TreeEntry *v)
+{
+    for (uint32_t i = 0; i < v->chunks; i++)
+        if (!store_has(c->store, &v->chunk[i]))
+            return false;
+    return true;
+}
+
+static void keep_known(Commit *c, const Tree *old, const Stamps *s)
+{
+    c->all_kept = true;
+    for (size_t i = 0; i < c->members.n; i++) {
+        const Member    *m = &c->members.v[i];
+        const TreeEntry *v = m->type == TREE_FILE && stamps_same(s, m) ? tree_find(old, m->name) : NULL;
+        if (v != NULL && v->type == TREE_FILE && v->size == m->stamp.size && v->has_rows == (m->rows != ROWS_FILES) && in_store(c, v))
+            c->kept[i] = v;
+        c->all_kept &= m->type != TREE_FILE || c->kept[i] != NULL;
+    }
+}
+
+/* The same kind of rows as before; what cannot be read of the old version is no reason not to make a new one. */
+static bool find_known(Commit *c, const Head *head, Err *e)
+{
+    const DataVersion *old = &head->version;
+    Stamps             s;
+    Tree               tree;
+    Err                none = { 0 };
+    c->kept = arena_get(c->arena, c->members.n + 1, sizeof *c->kept);
+    if (c->kept == NULL)
+        return err_nomem(e);
+    if (c->how->paranoid || c->how->rewrite || old->version == 0 || !str_is(old->format, rows_kind_name(c->members.kind)))
+        return true;
+    if (!stamps_read(c->arena, c->h.stamps, &s, e))
+        return false;
+    if (s.n == 0 || !digest_eq(&s.tree, &old->tree) || !tree_load(c->arena, c->h.objects, &old->tree, &tree, &none))
+        return true;
+    c->kept_header = json_get(old->predicate, "header"), c->kept_labels = json_get(json_get(old->predicate, "labels"), "header");
+    keep_known(c, &tree, &s);
+    return true;
+}
+
+static bool write_stamps(Commit *c, const Digest *tree, Err *e)
+{
+    defer_buf Buf b = { 0 };
+    if (c->all_kept)
+        return true;
+    stamps_put(&b, c->begun_ns, tree, &c->members);
+    return b.bad ? err_nomem(e) : file_replace(c->h.stamps, buf_view(&b), 0600, e);
+}
 
 /* ---- the files into the store */
 
@@ -58,7 +114,7 @@ static bool each_file(Commit *c, bool (*fn)(Commit *, Ingest *, const Member *, 
 {
     for (size_t i = 0; i < c->members.n; i++) {
         const Member *m = &c->members.v[i];
-        if (m->type == TREE_FILE && !fn(c, g, m, &c->files[i], e))
+        if (m->type == TREE_FILE && c->kept[i] == NULL && !fn(c, g, m, &c->files[i], e))
             return err_in(e, "%.*s", STR(member_shown(c->arena, &c->members, m->name)));
     }
     return true;
@@ -93,8 +149,13 @@ static bool put_roots(Commit *c, const Buf *roots, TreeEntry *v, Err *e)
     return store_has(c->store, &v->roots) || store_put(c->store, PACK_ROOTS, &v->roots, bytes, CODEC_RAW, bytes, e);
 }
 
-static bool entry_of(Commit *c, const Member *m, const IngestFile *f, TreeEntry *v, Err *e)
+static bool entry_of(Commit *c, const Member *m, const IngestFile *f, const TreeEntry *kept, TreeEntry *v, Err *e)
 {
+    if (kept != NULL) {
+        *v = *kept;
+        v->name = m->name, v->mode = m->mode;
+        return true;
+    }
     *v = (TreeEntry){ .name = m->name, .type = m->type, .mode = m->mode, .target = m->target, .size = m->target.n };
     if (m->type != TREE_FILE)
         return true;
@@ -139,7 +200,8 @@ static bool make_tree(Commit *c, Err *e)
     if (c->tree.entry == NULL)
         return err_nomem(e);
     for (; c->tree.count < c->members.n; c->tree.count++)
-        if (!entry_of(c, &c->members.v[c->tree.count], &c->files[c->tree.count], &c->tree.entry[c->tree.count], e))
+        if (!entry_of(c, &c->members.v[c->tree.count], &c->files[c->tree.count], c->kept[c->tree.count],
+                      &c->tree.entry[c->tree.count], e))
             return false;
     tree_put(&c->bytes, &c->tree);
     return !c->bytes.bad || err_nomem(e);
@@ -147,13 +209,20 @@ static bool make_tree(Commit *c, Err *e)
 
 /* ---- the version */
 
-static Str header_of(Commit *c, Str name)
+static Str header_of(Commit *c, Str name, const Json *kept)
 {
     const TreeEntry *v = tree_find(&c->tree, name);
-    const RowSum    *sum = v != NULL && v->has_rows ? &c->files[v - c->tree.entry].sum : NULL;
-    if (sum != NULL)
-        return buf_view(&sum->header);
-    return v == NULL ? (Str){ 0 } : str(arena_printf(c->arena, "{\"format\":\"%s\"}", rows_kind_name(c->members.kind)));
+    size_t           i = v != NULL ? (size_t)(v - c->tree.entry) : 0;
+    defer_buf Buf    b = { 0 };
+    JsonOut          w = json_out(&b);
+    if (v == NULL)
+        return (Str){ 0 };
+    if (c->kept[i] == NULL && v->has_rows)
+        return buf_view(&c->files[i].sum.header);
+    if (c->kept[i] == NULL || kept == NULL)
+        return str(arena_printf(c->arena, "{\"format\":\"%s\"}", rows_kind_name(c->members.kind)));
+    json_put_tree(&w, kept);
+    return arena_str(c->arena, buf_view(&b));
 }
 
 static bool describe(Commit *c, DataVersion *v, Err *e)
@@ -164,7 +233,7 @@ static bool describe(Commit *c, DataVersion *v, Err *e)
     *v = (DataVersion){ .root = sum.root, .tree = sha256(buf_view(&c->bytes)), .rows = sum.rows, .bytes = sum.bytes, .files = sum.files,
                         .has_labels = sum.has_labels, .labels_root = sum.labels_root, .labels_rows = sum.labels_rows,
                         .reason = c->how->reason, .expires_ns = c->how->expires_ns, .format = str(rows_kind_name(c->members.kind)) };
-    c->header = header_of(c, S("data")), c->labels_header = header_of(c, S("labels"));
+    c->header = header_of(c, S("data"), c->kept_header), c->labels_header = header_of(c, S("labels"), c->kept_labels);
     if (sum.has_labels && sum.labels_rows != sum.rows &&
         !found(c->findings, &c->h, D_LABELS, c->members.labels_shown, "%" PRIu64 " labels for %" PRIu64 " rows", sum.labels_rows, sum.rows))
         return err_nomem(e);
@@ -193,7 +262,9 @@ static bool is_unchanged(Commit *c, const Head *head, const DataVersion *v, Err 
 static bool finish_unchanged(Commit *c, const Head *head, DataCommitted *result, Err *e)
 {
     result->unchanged = true, result->version = head->version;
-    return head->ref_good || ref_write(c->h.head, head->version.version, &head->version.statement, e);
+    if (!head->ref_good && !ref_write(c->h.head, head->version.version, &head->version.statement, e))
+        return false;
+    return write_stamps(c, &head->version.tree, e);
 }
 
 static bool commit(Commit *c, Ledger *l, DataCommitted *result, Err *e)
@@ -206,7 +277,8 @@ static bool commit(Commit *c, Ledger *l, DataCommitted *result, Err *e)
     if (key == NULL)
         return false;
     result->pinned_now |= head.pinned_now;
-    if (!members_list(c->arena, &c->members, e) || !read_all(c, result, e) || !make_tree(c, e) ||
+    c->begun_ns = clock_ns(clock_system());
+    if (!members_list(c->arena, &c->members, e) || !find_known(c, &head, e) || !read_all(c, result, e) || !make_tree(c, e) ||
         !describe(c, &result->version, e) || !store_flush(c->store, e))
         return false;
     result->stored_bytes = store_written(c->store);
@@ -215,7 +287,7 @@ static bool commit(Commit *c, Ledger *l, DataCommitted *result, Err *e)
     if (is_unchanged(c, &head, &result->version, e))
         return finish_unchanged(c, &head, result, e);
     Publish p = { c->arena, &c->h, l, key, how->actor, c->header, c->labels_header, how->clock };
-    return publish(&p, &head, &result->version, e);
+    return publish(&p, &head, &result->version, e) && write_stamps(c, &result->version.tree, e);
 }
 
 static void drop(Commit *c)

@@ -27,7 +27,8 @@ bool history_of(Arena *a, const Pipeline *p, Str dataset, History *out, Err *e)
     out->pin = path_join(a, out->refs, S("signer.pub"));
     out->lock = path_join(a, out->refs, S("lock"));
     out->publish = path_join(a, out->refs, S("publish"));
-    if (!out->head || !out->pending || !out->pin || !out->lock || !out->publish)
+    out->stamps = path_join(a, out->refs, S("stamps"));
+    if (!out->head || !out->pending || !out->pin || !out->lock || !out->publish || !out->stamps)
         return err_nomem(e);
     return members_of(p, out->dataset, &out->members, e);
 }

@@ -12,7 +12,7 @@ typedef struct History {
     const Pipeline *pipeline;
     const Dataset  *dataset;
     Str             name;
-    char           *objects, *refs, *head, *pending, *pin, *lock, *publish;
+    char           *objects, *refs, *head, *pending, *pin, *lock, *publish, *stamps;
     Members         members;                           /* not listed yet */
     uint64_t        version;                           /* the one that findings speak of; 0: not known yet */
 } History;

@@ -6,10 +6,11 @@
 /* ---- csv: a first row without any number is the header, as in table.h */
 
 typedef struct CsvRows {
-    Csv *csv;
-    bool begun, named;
-    Buf  columns;                                      /* JSON array of the header's names; empty without a header */
-    Buf  row;
+    Csv   *csv;
+    bool   begun, named;
+    Buf    columns;                                    /* JSON array of the header's names; empty without a header */
+    char  *row;
+    size_t room;
 } CsvRows;
 
 static void *csv_open(uint64_t bytes)
@@ -28,7 +29,8 @@ static void csv_close(void *self)
 {
     CsvRows *r = self;
     csv_free(r->csv);
-    buf_free(&r->columns), buf_free(&r->row);
+    buf_free(&r->columns);
+    free(r->row);
     free(r);
 }
 
@@ -51,21 +53,44 @@ static void keep_header(CsvRows *r, const CsvRow *row)
     json_close(&w, ']');
 }
 
+/* As buf_varint and buf_str would, in one allocation: half of the time of a commit was spent in them. */
+static bool canonical(CsvRows *r, const CsvRow *row, Str *out)
+{
+    enum { VARINT_MAX = 10 };
+    size_t need = row->count * VARINT_MAX;
+    for (size_t i = 0; i < row->count; i++)
+        need += row->field[i].n;
+    if (need > r->room) {
+        char *p = realloc(r->row, need);
+        if (p == NULL)
+            return false;
+        r->row = p, r->room = need;
+    }
+    char *to = r->row;
+    for (size_t i = 0; i < row->count; i++) {
+        size_t n = row->field[i].n;
+        for (; n >= 0x80; n >>= 7)
+            *to++ = (char)(n | 0x80);
+        *to++ = (char)n;
+        memcpy(to, row->field[i].p, row->field[i].n);
+        to += row->field[i].n;
+    }
+    *out = (Str){ r->row, (size_t)(to - r->row) };
+    return true;
+}
+
 static bool csv_row(CsvRows *r, RowSink *to, const CsvRow *row, Err *e)
 {
+    Str bytes;
     if (!r->begun) {
         r->begun = true;
         if (is_header(row))
             return keep_header(r, row), true;
     }
-    r->row.n = 0;
-    for (size_t i = 0; i < row->count; i++) {
-        buf_varint(&r->row, row->field[i].n);
-        buf_str(&r->row, row->field[i]);
-    }
-    Str bytes = buf_view(&r->row);
+    if (!canonical(r, row, &bytes))
+        return err_nomem(e);
     row_put(to, &bytes, 1);
-    return !r->row.bad || err_nomem(e);
+    return true;
 }
 
 static bool csv_rows_feed(void *self, RowSink *to, Str piece, bool last, Err *e)

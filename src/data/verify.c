@@ -38,12 +38,22 @@ static bool find_version(Verify *v, const Head *head, bool *found_it, Err *e)
     return flaw(v, D_OBJECT, v->h.dataset->path, &why, e);
 }
 
+/* Each older statement is still there and says what its child was signed over. */
+static bool check_history(Verify *v, const Head *head, Err *e)
+{
+    DataVersion first;
+    Err         why = { 0 };
+    return head_back(v->arena, &v->h, head, 1, &first, &why) || flaw(v, D_OBJECT, v->h.dataset->path, &why, e);
+}
+
 static bool verify(Verify *v, const Head *head, Err *e)
 {
     bool there;
     Err  why = { 0 };
     if (!find_version(v, head, &there, e) || !there)
-        return there || e->code == E_OK;
+        return e->code == E_OK;
+    if (!check_history(v, head, e))
+        return false;
     if (!tree_load(v->arena, v->h.objects, &v->result->version.tree, &v->tree, &why))
         return flaw(v, D_OBJECT, v->h.dataset->path, &why, e);
     v->h.version = v->result->version.version;

@@ -457,6 +457,49 @@ def test_restore_that_fails_leaves_the_files_alone(data, project):
     assert sorted(p.name for p in project.iterdir()) == [".moat", "data", "images", "moat.yaml"]
 
 
+def test_history_without_a_link_is_found(data, project):
+    first = fields(data("commit", "train", "--json"))["statement"]
+    (project / "data/train.csv").write_text("a,b,y\n1,2,3\n")
+    data("commit", "train")
+    assert data("verify", "train").code == 0
+    (project / f".moat/objects/statement/{first}.json").unlink()
+    got = data("verify", "train")
+    assert got.code == 1 and "MOAT-D007" in got.out and first in got.out
+    assert data("restore", "train@2").code == 0 and data("restore", "train@1").code == 3
+
+
+# ---- files that look unchanged are not read again
+
+
+def test_what_looks_the_same_is_not_read_and_what_does_not_is(data, project):
+    path = project / "images/2/5.bin"
+    old = time.time() - 100
+    for p in (project / "images").rglob("*"):
+        os.utime(p, (old, old), follow_symlinks=False)
+    data("commit", "images")
+    time.sleep(2.1)                                       # the times of change are younger than the commit trusts
+    stamps = project / ".moat/refs/data/images/stamps"
+    assert fields(data("commit", "images", "--json"))["chunks"] == 11
+    assert fields(data("commit", "images", "--json"))["chunks"] == 0
+    assert fields(data("commit", "images", "--paranoid", "--json"))["chunks"] == 11
+    st = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(st.st_atime_ns, st.st_mtime_ns))   # the time of change cannot be set back
+    got = fields(data("commit", "images", "--json"))
+    assert got["version"] == 2 and got["chunks"] == 1 and data("verify", "images").code == 0
+    for junk in (b"", b"MOATST01", b"MOATST01" + b"\xff" * 200, stamps.read_bytes()[:-1]):
+        stamps.write_bytes(junk)
+        got = fields(data("commit", "images", "--json"))
+        assert got["unchanged"] and got["chunks"] == 11
+    time.sleep(2.1)
+    data("commit", "images")
+    assert fields(data("commit", "images", "--json"))["chunks"] == 0
+    for p in packs(project):
+        p.unlink()
+    got = fields(data("commit", "images", "--json"))
+    assert got["unchanged"] and got["new_chunks"] == 11 and data("verify", "images").code == 0
+
+
 # ---- crashes, full disks, two at once
 
 
