@@ -178,34 +178,40 @@ static bool begin(ArrayRows *r, uint64_t *data_at, Err *e)
     return set_shape(r, npy.type, npy.big_endian, npy.shape, npy.dims, npy.rows, npy.width, e);
 }
 
+/* Keeps bytes until the header can be read, or to the end when the array cannot stream.  *piece is what can be read as rows. */
+static bool gather(ArrayRows *r, Str *piece, bool last, Err *e)
+{
+    size_t   enough = r->is_npy ? NPY_START_MAX : IDX_START_MAX;
+    uint64_t at = 0;
+    if (piece->n > WHOLE_MAX - r->start.n)
+        return err_set(e, E_LIMIT, "%" PRIu64 " bytes in Fortran order or gzip; the limit is %d", r->bytes, WHOLE_MAX);
+    buf_str(&r->start, *piece);
+    *piece = S("");
+    if (r->start.bad)
+        return err_nomem(e);
+    if (r->begun || (r->start.n < enough && !last))
+        return true;
+    if (!begin(r, &at, e))
+        return false;
+    if (!r->whole)
+        *piece = str_from(buf_view(&r->start), (size_t)at);
+    return true;
+}
+
 static bool array_feed(void *self, RowSink *to, Str piece, bool last, Err *e)
 {
     ArrayRows *r = self;
-    size_t     enough = r->is_npy ? NPY_START_MAX : IDX_START_MAX;
-    if (!r->begun || r->whole) {
-        if (r->start.n + piece.n > WHOLE_MAX)
-            return err_set(e, E_LIMIT, "%" PRIu64 " bytes in Fortran order or gzip; the limit is %d", r->bytes, WHOLE_MAX);
-        buf_str(&r->start, piece);
-        if (r->start.bad)
-            return err_nomem(e);
-        piece = S("");
-    }
-    if (!r->begun && (r->start.n >= enough || last)) {
-        uint64_t at = 0;
-        if (!begin(r, &at, e))
+    if ((!r->begun || r->whole) && !gather(r, &piece, last, e))
+        return false;
+    if (r->begun && !r->whole) {
+        if (!feed_rows(r, to, piece, e))
             return false;
-        if (!r->whole)
-            piece = str_from(buf_view(&r->start), (size_t)at);
-    }
-    if (r->begun && !r->whole && !feed_rows(r, to, piece, e))
-        return false;
-    if (r->begun && !r->whole)
         buf_free(&r->start);
-    if (!last)
-        return true;
-    if (r->whole && !feed_whole(r, to, e))
+    }
+    if (last && r->whole && !feed_whole(r, to, e))
         return false;
-    return (r->left == 0 && r->row.n == 0) || err_set(e, E_FORMAT, "cut short: %" PRIu64 " of %" PRIu64 " rows are missing", r->left, r->shape.rows);
+    return !last || (r->left == 0 && r->row.n == 0) ||
+           err_set(e, E_FORMAT, "cut short: %" PRIu64 " of %" PRIu64 " rows are missing", r->left, r->shape.rows);
 }
 
 static void array_header(const void *self, Buf *json)
