@@ -96,6 +96,7 @@ bool str_utf8(Str s)
 
 /* ---- errors */
 
+__attribute__((format(printf, 5, 0)))
 static void err_fill(Err *e, enum ErrCode code, uint64_t at, uint64_t line, const char *fmt, va_list ap)
 {
     if (e == NULL)

@@ -8,7 +8,7 @@
 
 void fd_drop(const int *fd);
 void stdio_drop(FILE **f);
-#define defer_fd __attribute__((cleanup(fd_drop)))
+#define defer_fd __attribute__((cleanup(fd_drop), unused))
 #define defer_file __attribute__((cleanup(stdio_drop)))
 
 /* Reads a regular file of at most `limit_bytes` into the arena (NUL behind the last byte).  "-" is standard input.

@@ -33,7 +33,7 @@ static void put_choices(JsonOut *w, const KeyRow *row)
 /* {"$ref": "#/$defs/NAME"} */
 static void put_ref(JsonOut *w, const char *name)
 {
-    char ref[96];
+    char ref[128];
     snprintf(ref, sizeof ref, "#/$defs/%s", name);
     json_open(w, '{');
     json_key(w, "$ref");

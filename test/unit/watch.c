@@ -14,7 +14,7 @@ typedef struct Seen {                                  /* what the ledger's batc
 static bool look(void *ctx, const Record *r)
 {
     Seen    *s = ctx;
-    uint64_t first, count, lost;
+    uint64_t first = 0, count = 0, lost = 0;
     if (!str_is(r->kind, "event.batch"))
         return true;
     s->right = s->right && json_u64(json_get(r->body, "first"), &first) && json_u64(json_get(r->body, "count"), &count) &&
