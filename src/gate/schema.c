@@ -147,7 +147,7 @@ static bool find_plain(Compile *c)
     for (uint32_t i = 0; i < c->s->count; i++) {
         Node *n = &c->s->nodes[i];
         n->plain = n->kind == NODE_RULES && n->step_count == 1 && n->among == NULL && n->exactly == NULL;
-        n->safe_plus = safe_digits(n, false), n->safe_minus = safe_digits(n, true);
+        n->safe[false] = safe_digits(n, false), n->safe[true] = safe_digits(n, true);
     }
     return true;
 }

@@ -64,7 +64,7 @@ typedef struct Node {
     uint32_t    step_count;
     bool        composite;                             /* among or exactly hold an array or object */
     bool        plain;                                 /* no enum, const, combination: a number needs its type and bounds */
-    int16_t     safe_plus, safe_minus;                 /* digits before the point that no bound can refuse; -1: none */
+    int16_t     safe[2];                               /* digits before the point of +, - that no bound refuses; -1: none */
 } Node;
 
 struct Schema {

@@ -182,15 +182,13 @@ static Str keep_text(SchemaRun *r, const JsonEvent *ev)
 }
 
 /* A body is mostly numbers, and most of them are decided by their type and their digits before the point. */
-static bool quick_number(SchemaRun *r, const JsonEvent *ev)
+static inline bool quick_number(SchemaRun *r, const JsonEvent *ev)
 {
-    Frame      *f = ev->depth > 0 ? &r->frames[ev->depth - 1] : NULL;
-    const Node *n = f ? f->each : NULL;
-    if (n == NULL || f->count >= r->s->nodes[r->tasks[f->tasks].node].max_items)
+    Frame      *f = &r->frames[ev->depth - 1];
+    const Node *n = f->each;
+    if (n == NULL || f->count >= f->most || (int64_t)ev->digits > n->safe[ev->text.p[0] == '-'])
         return false;
     if (n->types != 0 && !(n->types & IS_NUMBER) && (!(n->types & IS_INTEGER) || ev->fraction))
-        return false;
-    if ((int64_t)ev->digits > (ev->text.p[0] == '-' ? n->safe_minus : n->safe_plus))
         return false;
     f->count++;
     return true;
@@ -199,8 +197,6 @@ static bool quick_number(SchemaRun *r, const JsonEvent *ev)
 static bool on_scalar(SchemaRun *r, const JsonEvent *ev)
 {
     Literal v = { .type = ev->type };
-    if (ev->type == JSON_NUMBER && quick_number(r, ev))
-        return true;
     if (ev->type == JSON_NUMBER)
         decimal_of(ev->text, &v.number);
     if (ev->first && !begin_value(r, ev, &v.number))
@@ -214,14 +210,16 @@ static bool on_scalar(SchemaRun *r, const JsonEvent *ev)
     return ev->more || end_value(r, ev->depth, &v);
 }
 
-static const Node *each_of(const SchemaRun *r, const Frame *f)
+/* Whether the elements of this array can be quick, and how many. */
+static void expect_numbers(const SchemaRun *r, Frame *f)
 {
     if (f->type != JSON_ARRAY || f->hashed || r->task_n != f->tasks + 1)
-        return NULL;
+        return;
     const Node *array = &r->s->nodes[r->tasks[f->tasks].node];
-    if (array->prefix.n > 0 || array->items == NODE_NONE)
-        return NULL;
-    return r->s->nodes[array->items].plain ? &r->s->nodes[array->items] : NULL;
+    if (array->prefix.n > 0 || array->items == NODE_NONE || !r->s->nodes[array->items].plain)
+        return;
+    f->each = &r->s->nodes[array->items];
+    f->most = array->max_items;
 }
 
 static bool on_open(SchemaRun *r, const JsonEvent *ev)
@@ -233,7 +231,7 @@ static bool on_open(SchemaRun *r, const JsonEvent *ev)
         return true;
     if (f->hashed)
         r->lanes[ev->depth] = (Lane){ 0 };
-    f->each = each_of(r, f);
+    expect_numbers(r, f);
     if (array_around(r, ev->depth)) {
         path_index(r->path, &r->path_n, array_around(r, ev->depth)->count - 1);
         f->path = r->path_n, f->listed = true;
@@ -250,9 +248,9 @@ static bool on_close(SchemaRun *r, const JsonEvent *ev)
     return end_value(r, ev->depth, &v);
 }
 
-static bool on_event(void *ctx, const JsonEvent *ev)
+/* Apart from on_event(), so that the quick way there saves no registers. */
+__attribute__((noinline)) static bool on_step(SchemaRun *r, const JsonEvent *ev)
 {
-    SchemaRun *r = ctx;
     if (r->skip != 0 && ev->depth + 1 >= r->skip) {
         bool over = ev->depth + 1 == r->skip && !ev->more && ev->step != JSON_OPEN;
         r->skip = over ? 0 : r->skip;
@@ -264,6 +262,14 @@ static bool on_event(void *ctx, const JsonEvent *ev)
     case JSON_CLOSE: return on_close(r, ev);
     default:         return on_scalar(r, ev);
     }
+}
+
+static bool on_event(void *ctx, const JsonEvent *ev)
+{
+    SchemaRun *r = ctx;
+    if (ev->type == JSON_NUMBER && r->skip == 0 && ev->depth > 0 && quick_number(r, ev))
+        return true;
+    return on_step(r, ev);
 }
 
 /* ---- the public side */

@@ -15,7 +15,8 @@ typedef struct Frame {                                 /* one open value */
     uint16_t path;                                     /* bytes of r->path that lead to it */
     uint8_t  type;
     bool     hashed, listed;                           /* listed: r->path has its index */
-    const Node *each;                                  /* an array whose elements only must meet this plain node */
+    const Node *each;                                  /* an array whose elements only must meet this plain node ... */
+    uint64_t most;                                     /* ... and be at most so many */
 } Frame;
 
 typedef struct Lane {                                  /* the hash of one open array or object */
