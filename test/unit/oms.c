@@ -382,7 +382,7 @@ TEST(oms, no_byte_of_the_bundle_can_change)
     House              h = house(keep, KEY_P256);
     Err                e = { 0 };
     char              *sig = arena_printf(keep, "%s/model.sig", h.model);
-    Str                bytes;
+    Str                bytes = { 0 };
     size_t             harmless = 0;
     CHECK(sign(&h, (ModelSign){ 0 }, &e) && file_read(keep, sig, MEMORY, &bytes, &e));
     char       *text = (char *)arena_str(keep, bytes).p;
