@@ -6,6 +6,8 @@
 
 enum { ARENA = 1 << 30 };
 
+static bool record_flag;
+
 typedef struct Run {
     Arena    *arena;
     Pool     *pool;
@@ -40,12 +42,30 @@ static bool run_begin(Run *r, int argc, Err *e)
     return check_run(r->arena, &job, &r->posture, e);
 }
 
+/* Evidence for later: what this run found, in the ledger.  The reader's handle is closed first; writing wants its own. */
+static bool record(Run *r, Err *e)
+{
+    char          who[32];
+    defer_buf Buf b = { 0 };
+    JsonOut       w = json_out(&b);
+    json_open(&w, '{');
+    json_key(&w, "score"), json_put_f64(&w, r->posture.score);
+    json_key(&w, "coverage"), json_put_f64(&w, r->posture.coverage);
+    json_key(&w, "findings"), json_put_u64(&w, findings_count(r->posture.findings));
+    json_close(&w, '}');
+    if (b.bad)
+        return err_nomem(e);
+    ledger_close(r->ledger);
+    r->ledger = cli_ledger(r->pipeline, e);
+    return r->ledger != NULL && ledger_append(r->ledger, clock_system(), RECORD_CHECK, actor_text(who), NULL, buf_view(&b), NULL, e);
+}
+
 static int cmd_check(int argc, char **argv)
 {
     __attribute__((cleanup(run_drop))) Run r = { 0 };
     Err e = { 0 };
     (void)argv;
-    if (!run_begin(&r, argc, &e))
+    if (!run_begin(&r, argc, &e) || (record_flag && !record(&r, &e)))
         return die(&e);
     if (common.json) {
         defer_buf Buf b = { 0 };
@@ -78,9 +98,13 @@ static int cmd_report(int argc, char **argv)
     return report_text(r.pipeline, r.ledger, &r.posture, stdout, colour_on(stdout), &e) ? EXIT_CLEAN : die(&e);
 }
 
+static const Opt check_opts[] = {
+    { "record", 0, OPT_FLAG, &record_flag, NULL, "append the result to the ledger" },
+};
 static const Cmd check_cmds[] = {
-    { NULL, "", "run every check over the pipeline; exit 1 on findings", "Reads moat.yaml, the data, the models and the ledger; changes nothing.",
-      NULL, 0, cmd_check },
+    { NULL, "", "run every check over the pipeline; exit 1 on findings",
+      "Reads moat.yaml, the data, the models and the ledger; without --record it changes nothing.", check_opts, len_of(check_opts),
+      cmd_check },
 };
 const Noun noun_check = { "check", "run every check; the exit code is for CI", check_cmds, len_of(check_cmds) };
 

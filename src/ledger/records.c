@@ -24,8 +24,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "the gateway stopped; the subject is its compiled policy" },
     [RECORD_EVENT_BATCH] = { "event.batch", "name, first, count, lost, previous",
         "events of the spool called name; the subject is the root of their own tree" },
-    [RECORD_CHECK] = { "check", "score, controls, findings",
-        "`moat check` judged the pipeline" },
+    [RECORD_CHECK] = { "check", "score, coverage, findings",
+        "`moat check --record` judged the pipeline" },
     [RECORD_CHECKPOINT] = { "checkpoint", "origin, size, root, key_id, verifier_key",
         "a checkpoint was signed and handed out" },
 };

@@ -273,3 +273,11 @@ def test_data_is_restored_after_tampering(small):
     small.ok("data", "restore", "train@1")
     assert train.read_bytes() == before
     small.ok("data", "verify", "train")
+
+
+def test_check_records_what_it_found_when_asked(small):
+    small.moat("check", cwd=small.folder)
+    assert json.loads(small.ok("ledger", "log", "--kind", "check", "--json").out)["records"] == []
+    posture = json.loads(small.moat("check", "--record", "--json", cwd=small.folder).out)
+    record = json.loads(small.ok("ledger", "log", "--kind", "check", "--json").out)["records"][0]["record"]
+    assert record["body"] == {"score": posture["score"], "coverage": posture["coverage"], "findings": len(posture["findings"])}
