@@ -62,6 +62,7 @@ static const char http_head[] =
     "    proxy_buffers 16 16k;\n"
     "    proxy_buffer_size 16k;\n"
     "    proxy_hide_header X-Powered-By;\n"
+    "    proxy_ignore_headers X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Charset;\n"
     "    proxy_ssl_server_name on;\n"
     "    proxy_ssl_verify on;\n"
     "    proxy_ssl_verify_depth 4;\n"
@@ -144,7 +145,9 @@ static bool put_http(Buf *b, const GateConf *c, Err *e)
 
 bool gate_conf_text(const GateConf *c, Buf *b, Err *e)
 {
-    buf_printf(b, "# Written by `moat gate run` from %s at each start and reload: change that file, not this one.\n", c->pipeline->file);
+    buf_z(b, "# Written by `moat gate run` at each start and reload from ");
+    buf_clean(b, str(c->pipeline->file));              /* a line break would end the comment */
+    buf_z(b, ": change that file, not this one.\n");
     if (!put_user(b, c->pipeline->state, e))
         return false;
     if (c->pipeline->workers == 0)

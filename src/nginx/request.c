@@ -46,6 +46,9 @@ static unsigned credential_of(const ngx_table_elt_t *h)
     return 0;
 }
 
+/* All occurrences are forwarded.  Which one the model server believes is unknown, so two are a list that nothing allows. */
+static void read_once(const ngx_table_elt_t *h, Str *value) { *value = value->p == NULL ? str_of(h->value) : S(","); }
+
 static void read_header(const ngx_table_elt_t *h, GateRequest *out)
 {
     unsigned bit = credential_of(h);
@@ -55,7 +58,9 @@ static void read_header(const ngx_table_elt_t *h, GateRequest *out)
         out->credential_count++;
     }
     if (h->key.len == 16 && memcmp(h->lowcase_key, "content-encoding", 16) == 0)
-        out->content_encoding = str_of(h->value);
+        read_once(h, &out->content_encoding);
+    if (h->key.len == 12 && memcmp(h->lowcase_key, "content-type", 12) == 0)
+        read_once(h, &out->content_type);
 }
 
 static void read_headers(ngx_http_request_t *r, GateRequest *out)
@@ -90,8 +95,6 @@ void moat_request(ngx_http_request_t *r, GateRequest *out)
     *out = (GateRequest){ .method = str_of(r->method_name), .path = str_of(r->uri), .now_s = ngx_time() };
     str_cut(str_of(r->unparsed_uri), '?', &out->raw_path, &query);
     out->query = str_of(r->args);
-    if (r->headers_in.content_type != NULL)
-        out->content_type = str_of(r->headers_in.content_type->value);
     /* HTTP/2 without a content-length sets `chunked` too. */
     out->content_length = r->headers_in.chunked ? -1 : ngx_max(r->headers_in.content_length_n, 0);
     out->now_ns = monotonic_ns();

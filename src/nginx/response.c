@@ -102,6 +102,10 @@ static ngx_int_t answer_header(ngx_http_request_t *r, MoatRequest *m)
         gate_refuse(&m->v, GATE_UPSTREAM);             /* and what follows a 101 cannot be inspected */
         return fail(r, m);
     }
+    if (r->upstream != NULL && a.status < 200) {       /* nginx takes an interim answer for the last: what follows is the real one */
+        gate_refuse(&m->v, GATE_UPSTREAM);
+        return fail(r, m);
+    }
     GateResponseAction act = gate_response_begin(m->ep, &a, &m->v);
     if (act == RESPONSE_REFUSE)
         return fail(r, m);

@@ -78,6 +78,17 @@ def test_unknown_routes_methods_types_and_encodings(gateway, upstream):
     assert upstream.count() == 1
 
 
+@pytest.mark.parametrize("extra", [b"Content-Encoding: gzip\r\nContent-Encoding: identity\r\n", b"Content-Encoding: identity\r\nContent-Encoding: gzip\r\n",
+                                   b"Content-Encoding: gzip\r\nContent-Encoding:\r\n", b"Content-Type: multipart/form-data; boundary=x\r\n",
+                                   b"Content-Type: application/json; charset=utf-16\r\n"])
+def test_a_body_with_two_descriptions_is_refused(gateway, upstream, extra):
+    """All of them would be forwarded, and the model server may believe another than we did."""
+    g = gateway(endpoint(upstream, keys="off"))
+    raw, _ = g.raw(head(extra=extra + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}"))
+    assert statuses(raw) == [415], raw
+    assert upstream.count() == 0
+
+
 @pytest.mark.parametrize("path", ["/api/../api/predict", "/api//predict", "//api/predict", "/api/./predict", "/api/%70redict", "/x/%2e%2e/api/predict",
                                   "/api/predict/../predict", "/api\\predict", "/api/predict%00", "/api/predict;x=1"])
 def test_a_path_that_could_be_read_in_two_ways_is_refused(gateway, upstream, path):

@@ -111,6 +111,24 @@ def test_an_answer_that_cannot_be_controlled_is_a_502(gateway, upstream, extra, 
     assert g.events()[0]["verdict"] == "fail" and g.events()[0]["status"] == 502
 
 
+@pytest.mark.parametrize("interim", [b"100 Continue", b"103 Early Hints"])
+def test_an_interim_answer_does_not_carry_scores_past_the_control(gateway, upstream, interim):
+    g = gateway(endpoint(upstream, keys="off", output="{ round: 2 }"))
+    real = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n[1.2345]"
+    upstream.answer = lambda q: b"HTTP/1.1 " + interim + b"\r\n\r\n" + real
+    raw, _ = g.raw(b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+    assert b"1.2345" not in raw and raw.startswith(b"HTTP/1.1 502 "), raw
+
+
+def test_an_upstream_does_not_steer_the_gateway(gateway, upstream):
+    """nginx obeys X-Accel-Redirect of an upstream; ours is not trusted that far."""
+    other = endpoint(upstream, "other", "/other", keys="off")
+    g = gateway(endpoint(upstream, keys="off", output="{ round: 2 }") + other)
+    upstream.answer = lambda q: (200, {"Content-Type": "application/json", "X-Accel-Redirect": "/other", "X-Accel-Limit-Rate": "1"}, b"[1.2345]")
+    a = g.ask(body={})
+    assert a.status == 200 and a.body == b"[1.23]" and [q["path"] for q in upstream.seen] == ["/api/predict"], a
+
+
 def test_an_answer_larger_than_we_hold_is_a_502(gateway, upstream):
     g = gateway(endpoint(upstream, keys="off", output="{ round: 2 }"))
     serve(upstream, b"[" + b"1.25," * (4 << 20) + b"1]")
