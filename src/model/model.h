@@ -40,6 +40,7 @@ typedef struct ModelVerdict {
     bool     verified;                                 /* no finding, and at least one of signer and sha256 proved it  */
     bool     has_digest;
     Digest   digest;                                   /* of a file: its SHA-256; of a folder: the OMS root digest     */
+    bool     bound;                                    /* digest is what was signed or published, not what a later reading found */
     char     signer[DIGEST_HEX];                       /* key id, once the signature has verified with it; else empty  */
     Str      note;                                     /* what a careful reader should know (old bundle, no key hint)  */
     uint64_t files, bytes;                             /* that were read and compared                                  */

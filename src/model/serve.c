@@ -245,6 +245,10 @@ static void handle(void *ctx, const HttpRequest *q, HttpReply *r)
 static bool load(ModelServer *s, const ModelCheck *c, const ModelVerdict *v, Err *e)
 {
     defer_map Map file = { 0 };
+    if (!v->bound) {
+        err_set(e, E_DENIED, "%s: its signature is over BLAKE2b or shards, which does not fix the one digest that is served", c->path);
+        return err_hint(e, "sign it with SHA-256 over the whole file, or give --sha256");
+    }
     if (!file_map(c->path, &file, e))
         return false;
     if (file.bytes.n > MODEL_FILE_MAX)

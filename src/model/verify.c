@@ -17,6 +17,7 @@ typedef struct Job {
     Err              *e;
     const char       *signature;
     Disk             *d;
+    size_t            before;                          /* findings of others */
     bool              proven;                          /* something was compared with what the caller trusts */
 } Job;
 
@@ -193,6 +194,15 @@ static void note_ignored(Job *j, const Statement *s)
     }
 }
 
+/* A file's digest as it was signed and compared, not as a second reading would find it: the file may change in between. */
+static void take_signed_digest(Job *j, const Statement *s)
+{
+    if (s->hash != HASH_SHA256 || s->shard_size != 0 || findings_count(j->found) != j->before)
+        return;
+    memcpy(j->v->digest.b, s->v[0].digest, sizeof j->v->digest.b);
+    j->v->has_digest = j->v->bound = true;
+}
+
 static bool judge_statement(Job *j, const Statement *s)
 {
     Dict *listed = dict_new(j->a);
@@ -205,7 +215,9 @@ static bool judge_statement(Job *j, const Statement *s)
     if (!judge_listed(j, s, listed) || !judge_rest(j, s, listed))
         return false;
     if (j->d->folder)
-        j->v->digest = s->root, j->v->has_digest = true;
+        j->v->digest = s->root, j->v->has_digest = j->v->bound = true;
+    else
+        take_signed_digest(j, s);
     j->proven = true;
     return true;
 }
@@ -343,6 +355,7 @@ static bool judge_published(Job *j)
     if (!digest_parse(j->c->sha256, &want))
         return err_set(j->e, E_USAGE, "'%.*s' is not a SHA-256 digest (64 hex digits)", STR(j->c->sha256));
     j->proven = true;
+    j->v->bound |= digest_eq(&want, &j->v->digest);
     return digest_eq(&want, &j->v->digest) ||
            raise_digest(j, RULE_WRONG_DIGEST, (Str){ "", 0 }, 0, "differs from the published digest", HASH_SHA256, want.b, j->v->digest.b);
 }
@@ -362,14 +375,13 @@ static bool judge(Job *j)
 bool model_verify(Arena *a, Pool *pool, const ModelCheck *c, Findings *found, ModelVerdict *v, Err *e)
 {
     defer_disk Disk d = { 0 };
-    size_t          before = findings_count(found);
-    Job             j = { a, pool, c, found, v, e, c->signature, &d, false };
+    Job             j = { a, pool, c, found, v, e, c->signature, &d, findings_count(found), false };
     *v = (ModelVerdict){ 0 };
     if (j.signature == NULL && (j.signature = model_signature_path(a, c->path)) == NULL)
         return err_nomem(e);
     if (!disk_open(a, c->path, &d, e) || !judge(&j))
         return false;
-    v->verified = j.proven && findings_count(found) == before;
+    v->verified = j.proven && findings_count(found) == j.before;
     return true;
 }
 

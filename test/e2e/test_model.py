@@ -302,6 +302,15 @@ def test_refuses_what_does_not_verify(moat, signed, tmp_path):
     assert serve_fails(moat, signed, "--key", "k.pub").code == 1
 
 
+@pytest.mark.parametrize("options", [["--shards", "100"], ["--blake2b"]])
+def test_a_signature_that_does_not_fix_the_bytes_is_not_enough_to_serve(moat, signed, options):
+    """The digest of what is served must be one that was signed: a later reading of the file may find another content."""
+    assert moat("model", "sign", signed, "--key", "k", *options).code == 0
+    assert moat("model", "verify", signed, "--key", "k.pub").code == 0
+    r = serve_fails(moat, signed, "--key", "k.pub")
+    assert r.code == 3 and "--sha256" in r.err, r
+
+
 @pytest.mark.parametrize("change", [
     lambda t, m: m.update(kind="forest"), lambda t, m: m.update(format_version="2"), lambda t, m: t.pop("bias"),
     lambda t, m: t.update(bias=np.zeros(4, np.float32)), lambda t, m: t.update(weight=t["weight"].ravel()),
