@@ -13,7 +13,7 @@ static const int64_t soon_ns = 10000000000;
 
 static void child(const Pipeline *p, const Server *s)
 {
-    const char *argv[] = { "moat", "model", "serve", "--config", p->file, s->name, NULL };
+    const char *argv[] = { "moat", "model", "serve", "--config", p->file, "--", s->name, NULL };
     sigset_t    none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

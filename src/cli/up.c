@@ -66,6 +66,13 @@ static bool state_read(Arena *a, const Pipeline *p, State *out)
     return json_i64(json_get(v, "pid"), &out->pid) && json_u64(json_get(v, "generation"), &out->generation);
 }
 
+/* Somebody holds the lock.  The pid in a state file alone may be of a process that has nothing to do with us. */
+static bool is_up(const Pipeline *p)
+{
+    defer_fd int fd = open(pipeline_state(p, "run/up.lock"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
 /* One `moat up` for a pipeline: the lock dies with its holder. */
 static bool take_lock(Up *u, Err *e)
 {
@@ -139,7 +146,7 @@ static int ask_reload(const Pipeline *p, Arena *a)
 {
     State before, after;
     Err   e = { 0 };
-    if (!state_read(a, p, &before) || before.pid <= 0 || kill((pid_t)before.pid, SIGHUP) != 0) {
+    if (!is_up(p) || !state_read(a, p, &before) || before.pid <= 0 || before.pid > INT32_MAX || kill((pid_t)before.pid, SIGHUP) != 0) {
         err_set(&e, E_IO, "%s is not up", p->file);
         err_hint(&e, "moat up");
         return die(&e);

@@ -229,6 +229,24 @@ def test_one_up_for_a_pipeline_and_a_taken_port_says_so(small, spawn):
         blocker.wait()
 
 
+@pytest.mark.parametrize("wrap", [0, 1 << 32])
+def test_a_reload_signals_nobody_when_nothing_is_up(moat, tmp_path, wrap):
+    """A state file may be left over, or come with a folder: its process is somebody else's by now."""
+    bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    try:
+        (tmp_path / "moat.yaml").write_text("moat: 1\nname: x\n")
+        (tmp_path / ".moat/run").mkdir(parents=True)
+        (tmp_path / ".moat/run/up.lock").touch()
+        (tmp_path / ".moat/run/up.json").write_text(json.dumps({"pid": bystander.pid + wrap, "generation": 1, "ok": True, "message": "up"}))
+        done = moat("up", "--reload", cwd=tmp_path)
+        assert done.code == 3 and "not up" in done.err, done
+        with pytest.raises(subprocess.TimeoutExpired):
+            bystander.wait(0.3)
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
 def test_reload_takes_over_changes_and_refuses_bad_ones(small):
     p = small.up()
     body = b'{"instances": [[1, 2]]}'
