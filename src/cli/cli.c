@@ -10,18 +10,31 @@ bool colour_on(FILE *f)
     return isatty(fileno(f)) && !(no && *no);
 }
 
+/* Messages and hints name other people's files. */
+static void put_clean(const char *text)
+{
+    defer_buf Buf b = { 0 };
+    buf_clean(&b, str(text));
+    if (b.n > 0)
+        fwrite(b.p, 1, b.n, stderr);
+}
+
 int die(const Err *e)
 {
     bool c = colour_on(stderr);
     fflush(stdout);
-    fprintf(stderr, "moat: %serror:%s %s", c ? "\033[31m" : "", c ? "\033[0m" : "", e->message);
+    fprintf(stderr, "moat: %serror:%s ", c ? "\033[31m" : "", c ? "\033[0m" : "");
+    put_clean(e->message);
     if (e->line != 0)
         fprintf(stderr, " (line %" PRIu64 ")", e->line);
     else if (e->at != 0)
         fprintf(stderr, " (byte %" PRIu64 ")", e->at - 1);
     fputc('\n', stderr);
-    if (*e->hint)
-        fprintf(stderr, "moat: hint: %s\n", e->hint);
+    if (*e->hint) {
+        fputs("moat: hint: ", stderr);
+        put_clean(e->hint);
+        fputc('\n', stderr);
+    }
     return e->code == E_USAGE ? EXIT_USAGE : EXIT_BROKEN;
 }
 

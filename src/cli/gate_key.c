@@ -152,7 +152,7 @@ static int print_text(Job *j, const Buf *b)
 {
     if (b->bad)
         err_nomem(&j->e);
-    else if (fwrite(b->p, 1, b->n, stdout) != b->n || fflush(stdout) != 0)
+    else if ((b->n > 0 && fwrite(b->p, 1, b->n, stdout) != b->n) || fflush(stdout) != 0)
         err_set(&j->e, E_IO, "standard output: %m");
     else
         return EXIT_CLEAN;

@@ -64,14 +64,17 @@ static int print_json(const Discovery *d, const char *written, Arena *a)
 
 static void print_text(const Discovery *d, const char *written)
 {
-    const char *section = "";
+    defer_buf Buf shown = { 0 };
+    const char   *section = "";
     for (size_t i = 0; i < d->n; i++) {
         const Found *f = &d->v[i];
         Str          what = f->route.n ? f->route : f->path.n ? f->path : f->uri;
         if (strcmp(section, f->section) != 0)
             printf("%s%s\n", *section ? "\n" : "", f->section);
         section = f->section;
-        printf("  %-24.*s %.*s%s%.*s\n", STR(f->name), STR(what), f->resource.n ? "  " : "", STR(f->resource));
+        shown.n = 0;
+        buf_clean(&shown, what);
+        printf("  %-24.*s %.*s%s%.*s\n", STR(f->name), STR(buf_view(&shown)), f->resource.n ? "  " : "", STR(f->resource));
     }
     printf("%s%zu parts, %zu files read, %zu left out; wrote %s\n", d->n ? "\n" : "", d->n, d->files_read, d->notes.n, written);
     puts("next: moat map");

@@ -66,7 +66,9 @@ static void put_parts(Buf *b, const Views *l)
         if (strcmp(section, v->section) != 0)
             buf_printf(b, "%s%s\n", *section ? "\n" : "", v->section);
         section = v->section;
-        buf_printf(b, "  %-24.*s %.*s\n", STR(v->part->name), STR(v->what));
+        buf_printf(b, "  %-24.*s ", STR(v->part->name));
+        buf_clean(b, v->what);
+        buf_byte(b, '\n');
     }
 }
 
@@ -81,7 +83,8 @@ static void put_edges(Buf *b, const Edge *e, size_t n)
 static void put_text(const Pipeline *p, const Views *l, const Edge *e, size_t n)
 {
     defer_buf Buf b = { 0 };
-    buf_printf(&b, "%.*s (%s)\n\n", STR(p->name), p->file);
+    buf_clean(&b, p->name);
+    buf_printf(&b, " (%s)\n\n", p->file);
     put_parts(&b, l);
     put_edges(&b, e, n);
     fwrite(b.p, 1, b.n, stdout);

@@ -31,8 +31,11 @@ static void print_text(const ModelTarget *t, const Findings *found, const ModelV
                v->signer, ", ", v->files, v->files == 1 ? "" : "s", v->bytes);
     else
         printf("%s: NOT verified\n", t->c.path);
-    for (size_t i = 0; i < v->ignored_count; i++)
-        printf("  the signer left out '%.*s'\n", STR(v->ignored[i]));
+    for (size_t i = 0; i < v->ignored_count; i++) {
+        defer_buf Buf shown = { 0 };
+        buf_clean(&shown, v->ignored[i]);
+        printf("  the signer left out '%.*s'\n", STR(buf_view(&shown)));
+    }
     if (v->note.n != 0 && e->code == E_OK)
         printf("  note: %.*s\n", STR(v->note));
 }

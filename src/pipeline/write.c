@@ -1,14 +1,42 @@
 /* write.c - what was found, as a moat.yaml that people want to keep: every part with its evidence in a comment above it. */
 #include "pipeline/key.h"
 
-/* Text as a quoted scalar; JSON's escapes are YAML's too. */
+/* Length of what stands at s.p[0] and is no JSON control, but a line break to YAML 1.1 or a command to a terminal: U+0080 to
+ * U+009F, U+2028, U+2029.  0: an ordinary byte. */
+static size_t odd_at(Str s, unsigned *code)
+{
+    const unsigned char *p = (const unsigned char *)s.p;
+    if (s.n > 1 && p[0] == 0xC2 && p[1] < 0xA0)
+        return *code = p[1], 2;
+    if (s.n > 2 && p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9))
+        return *code = 0x2000u + p[2] - 0x80, 3;
+    return 0;
+}
+
+/* A quoted scalar; JSON's escapes are YAML's too. */
+static void put_quoted(Buf *b, Str v)
+{
+    defer_buf Buf json = { 0 };
+    JsonOut       w = json_out(&json);
+    unsigned      code;
+    json_put_str(&w, v);
+    for (Str rest = buf_view(&json); rest.n > 0;) {
+        size_t n = odd_at(rest, &code);
+        if (n > 0)
+            buf_printf(b, "\\u%04x", code);
+        else
+            buf_byte(b, (uint8_t)rest.p[0]);
+        rest = str_from(rest, n ? n : 1);
+    }
+    b->bad |= json.bad;
+}
+
 static void put_text(Buf *b, const char *key, Str v)
 {
-    JsonOut w = json_out(b);
     if (v.n == 0)
         return;
     buf_printf(b, "    %s: ", key);
-    json_put_str(&w, v);
+    put_quoted(b, v);
     buf_byte(b, '\n');
 }
 
@@ -25,10 +53,12 @@ static void put_list(Buf *b, const char *key, const StrList *l)
 /* Comments hold names of other people's files: one line, printable. */
 static void put_comment(Buf *b, const char *indent, Str text)
 {
+    unsigned code;
     buf_printf(b, "%s# ", indent);
-    for (size_t i = 0; i < text.n; i++) {
-        unsigned char c = (unsigned char)text.p[i];
-        buf_byte(b, c < ' ' || c == 127 || (c == 0xC2 && i + 1 < text.n && (unsigned char)text.p[i + 1] < 0xA0) ? '?' : c);
+    for (size_t n; text.n > 0; text = str_from(text, n ? n : 1)) {
+        unsigned char c = (unsigned char)text.p[0];
+        n = odd_at(text, &code);
+        buf_byte(b, n || c < ' ' || c == 127 ? '?' : c);
     }
     buf_byte(b, '\n');
 }
@@ -86,9 +116,8 @@ bool pipeline_write(const Discovery *d, Str name, Buf *out)
     buf_z(out, "# What `moat init` found below this folder; the comment above a part is where.  Correct it, add what it could not\n"
                "# know (`moat help config` explains every key), then: moat map, moat check.\n"
                "moat: 1\n");
-    JsonOut w = json_out(out);
     buf_z(out, "name: ");
-    json_put_str(&w, name);
+    put_quoted(out, name);
     buf_byte(out, '\n');
     for (size_t i = 0; i < d->n; i++) {
         if (strcmp(section, d->v[i].section) != 0)

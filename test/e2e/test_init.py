@@ -147,6 +147,21 @@ def test_names_are_made_unique_and_hostile_names_stay_in_comments(moat, tmp_path
     assert json.loads(moat("map", "--json", cwd=repo).out)["parts"]
 
 
+def test_line_breaks_of_old_yaml_and_terminal_commands_in_names_are_written_as_escapes(moat, tmp_path):
+    names = ["a\u2028moat: 2 #.safetensors", "b\u2029.safetensors", "c\u0085name: x #.safetensors", "d\u009b31m.safetensors"]
+    for n in names:
+        write_safetensors(tmp_path / n)
+        (tmp_path / n).with_suffix(".csv").write_text("x,y\n1,2\n")
+    done = moat("init", cwd=tmp_path)
+    assert done.code == 0 and "\u009b" not in done.out, done
+    text = (tmp_path / "moat.yaml").read_text()
+    assert not set(text) & set("\u2028\u2029\x85\x9b"), text
+    shown = moat("map", "--json", cwd=tmp_path)
+    assert {os.path.basename(p["what"]) for p in json.loads(shown.out)["parts"] if p["id"].startswith("models.")} == set(names), shown
+    assert "\u009b" not in moat("map", cwd=tmp_path).out
+    assert "\u009b" not in moat("init", "x\u009b31m", cwd=tmp_path).err
+
+
 def test_folders_it_may_not_enter_are_skipped(moat, tmp_path):
     if os.geteuid() == 0:
         pytest.skip("root may enter every folder")
