@@ -28,6 +28,17 @@ bool model_target(Arena *a, const char *arg, ModelTarget *out, Err *e)
     return true;
 }
 
+bool model_proof(ModelTarget *t, const char *signature, const char *key, const char *sha256, Err *e)
+{
+    t->c.signature = signature ? signature : t->c.signature;
+    t->c.signer = key ? key : t->c.signer;
+    t->c.sha256 = sha256 ? str(sha256) : t->c.sha256;
+    if (t->c.signer != NULL || t->c.sha256.n != 0)
+        return true;
+    err_set(e, E_USAGE, "who must have signed %s?", t->c.path);
+    return err_hint(e, "give --key PUB or --sha256 HEX, or declare signer: in moat.yaml");
+}
+
 bool model_note(const ModelTarget *t, RecordKind kind, const ModelVerdict *v, Str serve, Err *e)
 {
     char                actor[32];

@@ -21,6 +21,8 @@ enum { MODEL_ARENA = 1 << 30 };                        /* a folder of 300 000 fi
 
 /* The model called `arg` in moat.yaml, else the one whose path it is, else just the path. */
 bool model_target(Arena *a, const char *arg, ModelTarget *out, Err *e);
+/* Options over what moat.yaml says (NULL: not given); E_USAGE when then nobody says who must have signed. */
+bool model_proof(ModelTarget *t, const char *signature, const char *key, const char *sha256, Err *e);
 /* Appends to the pipeline's ledger; nothing to do without one. */
 bool model_note(const ModelTarget *t, RecordKind kind, const ModelVerdict *v, Str serve, Err *e);
 /* digest, signer, files ... of an open object. */

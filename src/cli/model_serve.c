@@ -19,22 +19,23 @@ const Opt model_serve_opts[8] = {
 
 static const char *text_or(Arena *a, Str s, const char *fallback) { return s.n ? arena_str(a, s).p : fallback; }
 
-static bool options(Arena *a, ModelTarget *t, ServeOptions *o, Err *e)
+static bool limits(ServeOptions *o, Err *e)
 {
-    t->c.signature = signature ? signature : t->c.signature;
-    t->c.signer = key_file ? key_file : t->c.signer;
-    t->c.sha256 = sha256_hex ? str(sha256_hex) : t->c.sha256;
-    *o = (ServeOptions){ .max_rows = (size_t)max_rows, .threads = (unsigned)threads };
-    o->listen = listen_at ? listen_at : t->m ? text_or(a, t->m->serve, "127.0.0.1:8500") : "127.0.0.1:8500";
-    o->name = name ? name : t->m ? text_or(a, t->m->part.name, "model") : "model";
+    o->max_rows = (size_t)max_rows, o->threads = (unsigned)threads;
     if (max_rows < 0 || threads < 0 || threads > 256)
         return err_set(e, E_USAGE, "--max-rows and --threads want positive numbers, at most 256 threads");
     if (max_body != NULL && (!str_size(str(max_body), &o->max_body) || o->max_body == 0))
         return err_set(e, E_USAGE, "--max-body wants a size such as 64MiB, not '%s'", max_body);
+    return true;
+}
+
+static bool names(Arena *a, const ModelTarget *t, ServeOptions *o, Err *e)
+{
+    Str declared = t->m ? t->m->serve : S(""), part = t->m ? t->m->part.name : S("");
+    o->listen = listen_at ? listen_at : text_or(a, declared, "127.0.0.1:8500");
+    o->name = name ? name : text_or(a, part, "model");
     if (*o->name == '\0' || strpbrk(o->name, "/:?#%") != NULL)
         return err_set(e, E_USAGE, "--name wants a word without / : ? # %%, not '%s'", o->name);
-    if (t->c.signer == NULL && t->c.sha256.n == 0)
-        return err_set(e, E_USAGE, "who must have signed %s? Give --key PUB or --sha256 HEX, or declare signer: in moat.yaml", t->c.path);
     return true;
 }
 
@@ -77,11 +78,12 @@ int model_serve_cmd(int argc, char **argv)
     defer_arena Arena *a = arena_new(MODEL_ARENA);
     Err                e = { 0 };
     ModelTarget        t;
-    ServeOptions       o;
+    ServeOptions       o = { 0 };
     sigset_t           stop;
     if (argc != 1)
         return usage("moat model serve PATH|NAME [--listen HOST:PORT]");
-    if (a == NULL || !model_target(a, argv[0], &t, &e) || !options(a, &t, &o, &e))
+    if (a == NULL || !model_target(a, argv[0], &t, &e) || !limits(&o, &e) || !names(a, &t, &o, &e) ||
+        !model_proof(&t, signature, key_file, sha256_hex, &e))
         return die(&e);
     /* Before any thread starts, so that all of them leave these signals to sigwait. */
     sigemptyset(&stop);

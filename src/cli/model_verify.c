@@ -48,14 +48,9 @@ int model_verify_cmd(int argc, char **argv)
     ModelVerdict       v;
     if (argc != 1)
         return usage("moat model verify PATH [--key PUB] [--sha256 HEX]");
-    if (a == NULL || !model_target(a, argv[0], &t, &e))
+    if (a == NULL || !model_target(a, argv[0], &t, &e) || !model_proof(&t, signature, key_file, sha256_hex, &e))
         return die(&e);
-    t.c.signature = signature ? signature : t.c.signature;
-    t.c.signer = key_file ? key_file : t.c.signer;
-    t.c.sha256 = sha256_hex ? str(sha256_hex) : t.c.sha256;
     t.c.ignore_unsigned_files = ignore_unsigned;
-    if (t.c.signer == NULL && t.c.sha256.n == 0)
-        return usage("who must have signed %s? Give --key PUB or --sha256 HEX, or declare signer: in moat.yaml", argv[0]);
     Findings *found = findings_new(a);
     Pool     *pool = pool_new(0);
     bool      judged = model_verify(a, pool, &t.c, found, &v, &e);

@@ -82,12 +82,19 @@ static bool known_version(const Job *j, Input *in, bool *differs, Err *e)
 
 static const char *text_of(const Job *j, Str s) { return s.n ? arena_printf(j->arena, "%.*s", STR(s)) : NULL; }
 
+/* IDX starts with two zero bytes; of all that is read here only IDX comes in gzip. */
+static bool is_idx(const char *path)
+{
+    defer_file FILE *f = fopen(path, "rbe");
+    uint8_t          head[2];
+    return f != NULL && fread(head, 1, 2, f) == 2 && ((head[0] == 0 && head[1] == 0) || (head[0] == 0x1F && head[1] == 0x8B));
+}
+
 static ScaleKind scale_of(const Input *in)
 {
     if (scale_opt != NULL)
         return strcmp(scale_opt, "range") == 0 ? SCALE_RANGE : SCALE_STANDARD;
-    bool images = in->dataset != NULL ? str_is(in->dataset->format, "idx") : strstr(in->path, "idx") != NULL;
-    return images ? SCALE_RANGE : SCALE_STANDARD;
+    return is_idx(in->path) ? SCALE_RANGE : SCALE_STANDARD;
 }
 
 static bool plan(Job *j, const char *training, Err *e)
@@ -323,7 +330,7 @@ static const Opt train_opts[] = {
     { "epochs", 'n', OPT_INT, &epochs_opt, "N", "passes over the data" },
     { "batch", 'b', OPT_INT, &batch_opt, "N", "rows a step" },
     { "seed", 's', OPT_INT, &seed_opt, "N", "seed of the shuffles: same seed, same model" },
-    { "scale", 0, OPT_TEXT, &scale_opt, "HOW", "standard (each column) or range (images); default by format" },
+    { "scale", 0, OPT_TEXT, &scale_opt, "HOW", "standard (each column) or range (images); default: range for IDX" },
     { "threads", 0, OPT_INT, &threads_opt, "N", "0: one a processor; the result is the same" },
     { "epsilon", 0, OPT_TEXT, &epsilon_opt, "E", "not in this version" },
 };

@@ -33,36 +33,37 @@ typedef struct Tile {
     double       sum[TILE_ROWS][TILE_OUTS];
 } Tile;
 
+/* The sums of a tile by name: an array of them would live in memory. */
+typedef struct Sums {
+    __m256 a0, a1, b0, b1, c0, c1, d0, d1;
+} Sums;
+
 /* One step of `lanes` features at `f`. */
-static inline __attribute__((always_inline)) void tile_step(const Tile *t, size_t f, size_t lanes,
-                                                            __m256 acc[TILE_ROWS][TILE_OUTS])
+static inline __attribute__((always_inline)) void tile_step(const Tile *t, size_t f, size_t lanes, Sums *s)
 {
-    __m256 w[TILE_OUTS];
-    for (int k = 0; k < TILE_OUTS; k++)
-        w[k] = load(t->w[k] + f, lanes);
-    for (int i = 0; i < TILE_ROWS; i++) {
-        __m256 x = load(t->x[i] + f, lanes);
-        for (int k = 0; k < TILE_OUTS; k++)
-            acc[i][k] = _mm256_fmadd_ps(x, w[k], acc[i][k]);
-    }
+    __m256 w0 = load(t->w[0] + f, lanes), w1 = load(t->w[1] + f, lanes);
+    __m256 a = load(t->x[0] + f, lanes), b = load(t->x[1] + f, lanes);
+    __m256 c = load(t->x[2] + f, lanes), d = load(t->x[3] + f, lanes);
+    s->a0 = _mm256_fmadd_ps(a, w0, s->a0), s->a1 = _mm256_fmadd_ps(a, w1, s->a1);
+    s->b0 = _mm256_fmadd_ps(b, w0, s->b0), s->b1 = _mm256_fmadd_ps(b, w1, s->b1);
+    s->c0 = _mm256_fmadd_ps(c, w0, s->c0), s->c1 = _mm256_fmadd_ps(c, w1, s->c1);
+    s->d0 = _mm256_fmadd_ps(d, w0, s->d0), s->d1 = _mm256_fmadd_ps(d, w1, s->d1);
 }
 
 /* Adds features [from, to) in float, at most CHUNK of them, and the result to the tile's sums in double: the error
  * does not grow with the number of features. */
 static void tile_chunk(Tile *t, size_t from, size_t to)
 {
-    __m256 acc[TILE_ROWS][TILE_OUTS];
+    Sums   s = { 0 };
     size_t f = from;
-    for (int i = 0; i < TILE_ROWS; i++)
-        for (int k = 0; k < TILE_OUTS; k++)
-            acc[i][k] = _mm256_setzero_ps();
     for (; f + LANES <= to; f += LANES)
-        tile_step(t, f, LANES, acc);
+        tile_step(t, f, LANES, &s);
     if (f < to)
-        tile_step(t, f, to - f, acc);
-    for (int i = 0; i < TILE_ROWS; i++)
-        for (int k = 0; k < TILE_OUTS; k++)
-            t->sum[i][k] += lanes_sum(acc[i][k]);
+        tile_step(t, f, to - f, &s);
+    t->sum[0][0] += lanes_sum(s.a0), t->sum[0][1] += lanes_sum(s.a1);
+    t->sum[1][0] += lanes_sum(s.b0), t->sum[1][1] += lanes_sum(s.b1);
+    t->sum[2][0] += lanes_sum(s.c0), t->sum[2][1] += lanes_sum(s.c1);
+    t->sum[3][0] += lanes_sum(s.d0), t->sum[3][1] += lanes_sum(s.d1);
 }
 
 static void tile(const float *const *x, size_t rows, size_t n, const float *w, size_t outs, float *out, size_t stride)
@@ -90,22 +91,22 @@ static void products(const float *const *x, size_t rows, size_t n, const float *
 static void strip_wide(const float *const *x, size_t rows, size_t f, const float *g, size_t outs, const size_t k[2],
                        float *sum, size_t n)
 {
-    __m256 acc[TILE_OUTS][STRIP];
-    for (int o = 0; o < TILE_OUTS; o++)
-        for (int s = 0; s < STRIP; s++)
-            acc[o][s] = _mm256_setzero_ps();
+    Sums s = { 0 };
     for (size_t i = 0; i < rows; i++) {
-        const float *xi = x[i] + f;
+        const float *p = x[i] + f;
         __m256       g0 = _mm256_broadcast_ss(g + i * outs + k[0]), g1 = _mm256_broadcast_ss(g + i * outs + k[1]);
-        for (int s = 0; s < STRIP; s++) {
-            __m256 v = _mm256_loadu_ps(xi + s * LANES);
-            acc[0][s] = _mm256_fmadd_ps(v, g0, acc[0][s]);
-            acc[1][s] = _mm256_fmadd_ps(v, g1, acc[1][s]);
-        }
+        __m256       a = _mm256_loadu_ps(p), b = _mm256_loadu_ps(p + LANES);
+        __m256       c = _mm256_loadu_ps(p + 2 * LANES), d = _mm256_loadu_ps(p + 3 * LANES);
+        s.a0 = _mm256_fmadd_ps(a, g0, s.a0), s.a1 = _mm256_fmadd_ps(a, g1, s.a1);
+        s.b0 = _mm256_fmadd_ps(b, g0, s.b0), s.b1 = _mm256_fmadd_ps(b, g1, s.b1);
+        s.c0 = _mm256_fmadd_ps(c, g0, s.c0), s.c1 = _mm256_fmadd_ps(c, g1, s.c1);
+        s.d0 = _mm256_fmadd_ps(d, g0, s.d0), s.d1 = _mm256_fmadd_ps(d, g1, s.d1);
     }
-    for (int o = 0; o < TILE_OUTS; o++)
-        for (int s = 0; s < STRIP; s++)
-            _mm256_storeu_ps(sum + k[o] * n + f + (size_t)s * LANES, acc[o][s]);
+    float *to0 = sum + k[0] * n + f, *to1 = sum + k[1] * n + f;
+    _mm256_storeu_ps(to0, s.a0), _mm256_storeu_ps(to0 + LANES, s.b0);
+    _mm256_storeu_ps(to0 + 2 * LANES, s.c0), _mm256_storeu_ps(to0 + 3 * LANES, s.d0);
+    _mm256_storeu_ps(to1, s.a1), _mm256_storeu_ps(to1 + LANES, s.b1);
+    _mm256_storeu_ps(to1 + 2 * LANES, s.c1), _mm256_storeu_ps(to1 + 3 * LANES, s.d1);
 }
 
 /* What is left: up to eight features. */
@@ -123,15 +124,14 @@ static void strip_narrow(const float *const *x, size_t rows, size_t f, const flo
         _mm256_maskstore_ps(sum + k[o] * n + f, mask, acc[o]);
 }
 
+/* Features outside, outputs inside: the columns of all rows stay in the nearest cache until every output has seen them. */
 static void gradient(const float *const *x, size_t rows, size_t n, const float *g, size_t outs, float *sum)
 {
-    for (size_t k = 0; k < outs; k += TILE_OUTS) {
-        const size_t pair[2] = { k, least(k + 1, outs - 1) };
-        size_t       f = 0;
-        for (; f + STRIP * LANES <= n; f += STRIP * LANES)
-            strip_wide(x, rows, f, g, outs, pair, sum, n);
-        for (; f < n; f += LANES)
-            strip_narrow(x, rows, f, g, outs, pair, sum, n);
+    for (size_t f = 0, step; f < n; f += step) {
+        bool wide = n - f >= STRIP * LANES;
+        step = wide ? STRIP * LANES : LANES;
+        for (size_t k = 0; k < outs; k += TILE_OUTS)
+            (wide ? strip_wide : strip_narrow)(x, rows, f, g, outs, (const size_t[2]){ k, least(k + 1, outs - 1) }, sum, n);
     }
 }
 

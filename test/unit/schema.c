@@ -250,6 +250,30 @@ TEST(schema, numbers_are_decimals)
     check_rows("{\"exclusiveMinimum\": 9007199254740992, \"exclusiveMaximum\": 9007199254740994.0}", open, len_of(open));
 }
 
+/* Elements of a plain array of numbers take a short cut; it must decide as for a number that stands alone. */
+TEST(schema, numbers_in_arrays_are_judged_as_those_alone)
+{
+    static const char *const words[] = { "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum" };
+    static const char *const numbers[] = { "0",  "-0", "0.0", "-0.0", "0.5", "-0.5", "1", "-1", "9.99", "10", "-10", "10.01", "99", "100", "-100.5",
+                                           "1e0", "1e2", "-1e-2", "1000", "999.9999999999999999999", "18446744073709551615", "0.1e3" };
+    unsigned allowed = 0, refused = 0;
+    for (size_t w = 0; w < len_of(words) + 1; w++)
+        for (size_t b = 0; b < len_of(numbers); b++) {
+            defer_arena Arena *a = arena_new(8 << 20);
+            const char        *bounds = w < len_of(words) ? arena_printf(a, "{\"%s\": %s}", words[w], numbers[b])
+                                                          : arena_printf(a, "{\"type\": \"integer\", \"maximum\": %s}", numbers[b]);
+            const Schema      *alone = compiled(a, bounds), *each = compiled(a, arena_printf(a, "{\"items\": %s}", bounds));
+            for (size_t i = 0; i < len_of(numbers); i++) {
+                SchemaFault f;
+                bool        ok = allows(alone, str(numbers[i]), &f);
+                const char *array = arena_printf(a, "[%s, %s,  %s]                                                  ", numbers[i], numbers[i], numbers[i]);
+                CHECK_ROW(allows(each, str(array), &f) == ok, arena_printf(a, "%s: %s", bounds, array));
+                allowed += ok, refused += !ok;
+            }
+        }
+    CHECK(allowed > 500 && refused > 500);
+}
+
 TEST(schema, enum_and_const_compare_values_not_spellings)
 {
     static const Row rows[] = {
@@ -290,6 +314,14 @@ TEST(schema, combinators_decide_on_the_whole_value)
         { "{\"v\":1,\"next\":{\"v\":2,\"next\":{\"v\":\"x\"}}}", "type", "/next/next/v", 33 }, { "{\"v\":1,\"next\":[]}", "type", "/next", 14 },
     };
     check_rows("{\"type\": \"object\", \"properties\": {\"v\": {\"type\": \"integer\"}, \"next\": {\"$ref\": \"#\"}}}", must, len_of(must));
+}
+
+/* One node, asked for by a branch that may fail and by the root that may not: it fails at once and says itself why. */
+TEST(schema, a_shared_node_that_must_hold_names_its_own_keyword)
+{
+    static const Row rows[] = { { "{\"a\":1}" }, { "{\"a\":\"x\"}", "type", "/a", 5 } };
+    check_rows("{\"anyOf\": [{\"properties\": {\"a\": {\"$ref\": \"#/$defs/n\"}}}, {}], \"properties\": {\"a\": {\"$ref\": \"#/$defs/n\"}},"
+               "\"$defs\": {\"n\": {\"type\": \"number\"}}}", rows, len_of(rows));
 }
 
 TEST(schema, tuples_and_false_name_their_place)
