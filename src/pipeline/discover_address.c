@@ -1,5 +1,5 @@
 /* discover_address.c - addresses in text: buckets, databases, models and data over HTTP.  What leaves this file holds no
- * user, password, query or fragment. */
+ * user, password, query or fragment, and no path from a token on. */
 #include "pipeline/discover.h"
 #include <ctype.h>
 
@@ -55,6 +55,37 @@ static size_t host_at(Str rest, bool http)
     return at ? (size_t)(at - rest.p) + 1 : 0;
 }
 
+/* A piece of a path that is a token by its looks: by how it begins, or one long word of digits and letters of both cases.
+ * Digests and UUIDs have one case, names of models have dots and dashes. */
+static bool is_token(Str piece)
+{
+    static const char *const begins[] = { "sk-", "sk_", "hf_", "ghp_", "gho_", "ghs_", "github_pat_", "glpat-", "xoxb-", "xoxp-", "AKIA",
+                                          "ASIA", "AIza", "eyJ" };
+    bool upper = false, lower = false, digit = false;
+    for (size_t i = 0; i < len_of(begins); i++)
+        if (piece.n >= 16 && str_starts(piece, str(begins[i])))
+            return true;
+    for (size_t i = 0; i < piece.n; i++) {
+        unsigned char c = (unsigned char)piece.p[i];
+        if (!isalnum(c))
+            return false;
+        upper |= isupper(c) != 0, lower |= islower(c) != 0, digit |= isdigit(c) != 0;
+    }
+    return piece.n >= 24 && upper && lower && digit;
+}
+
+/* How much of AUTHORITY/PATH comes before the first piece that is a token. */
+static size_t before_token(Str s)
+{
+    Str piece, rest;
+    for (bool more = str_cut(s, '/', &piece, &rest); more;) {
+        more = str_cut(rest, '/', &piece, &rest);
+        if (is_token(piece))
+            return (size_t)(piece.p - s.p);
+    }
+    return s.n;
+}
+
 /* At a scheme: the address without secrets, p NULL when it is none; *used is how much of the text it took. */
 static Str cut_address(Arena *a, Str text, size_t *used)
 {
@@ -68,6 +99,7 @@ static Str cut_address(Arena *a, Str text, size_t *used)
     rest.n = address_len(rest);
     *used = host + rest.n;
     rest.n = until(rest, "?#");
+    rest.n = before_token(rest);
     str_cut(rest, '/', &authority, &path);
     if (!is_authority(authority))
         return (Str){ NULL, 0 };

@@ -105,6 +105,19 @@ def test_every_part_has_its_evidence_and_no_secret_is_written(name, moat, tmp_pa
         assert secret not in text
 
 
+def test_a_token_in_the_path_of_an_address_is_cut_off(moat, tmp_path):
+    digest = "0123456789abcdef" * 4
+    (tmp_path / "app.py").write_text("\n".join([
+        'MODEL_URL = "https://api.openai.com/v1/completions/sk-proj-0123456789abcdef"',
+        'PREDICT_URL = "https://hooks.example.com/T0/predict/aB3dE5gH7jK9mN1pQ3sT5vW7"',
+        f'SCORING_URL = "https://ml.example.com/models/{digest}/score"']))
+    moat("init", cwd=tmp_path)
+    text = (tmp_path / "moat.yaml").read_text()
+    assert "sk-proj" not in text and "aB3dE5" not in text, text
+    assert '"https://api.openai.com/v1/completions/"' in text and '"https://hooks.example.com/T0/predict/"' in text, text
+    assert f"/models/{digest}/score" in text
+
+
 def test_an_existing_file_is_left_as_it_is(moat, tmp_path):
     (tmp_path / "moat.yaml").write_text("mine\n")
     r = moat("init", cwd=tmp_path)
