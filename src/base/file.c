@@ -38,22 +38,40 @@ static bool read_all(Arena *a, int fd, const char *name, size_t limit, Str *out,
     return out->p != NULL || err_set(e, E_NOMEM, "%s: does not fit in memory", name);
 }
 
+/* Opens what may be read to its end.  A FIFO in a folder of other people would keep us waiting for a writer for ever; one that our
+ * caller hands over (/dev/stdin, /dev/fd/63 of a shell) has its writer. */
+static int open_to_read(const char *path, Err *e)
+{
+    struct stat st;
+    int         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    bool        handed = strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+    if (fd < 0)
+        return err_set(e, E_IO, "%s: %m", path), -1;
+    if (fstat(fd, &st) != 0)
+        err_set(e, E_IO, "%s: %m", path);
+    else if (S_ISDIR(st.st_mode))
+        err_set(e, E_IO, "%s: is a folder, not a file", path);
+    else if (S_ISFIFO(st.st_mode) && !handed)
+        err_set(e, E_IO, "%s: is a FIFO, not a file", path);
+    else if (S_ISREG(st.st_mode) || fcntl(fd, F_SETFL, 0) == 0)
+        return fd;
+    else
+        err_set(e, E_IO, "%s: %m", path);
+    close(fd);
+    return -1;
+}
+
 bool file_read(Arena *a, const char *path, size_t limit_bytes, Str *out, Err *e)
 {
     if (strcmp(path, "-") == 0)
         return read_all(a, STDIN_FILENO, "standard input", limit_bytes, out, e);
-    defer_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    struct stat  st;
-    if (fd < 0 || fstat(fd, &st) != 0)
-        return err_set(e, E_IO, "%s: %m", path);
-    if (S_ISDIR(st.st_mode))
-        return err_set(e, E_IO, "%s: is a folder, not a file", path);
-    return read_all(a, fd, path, limit_bytes, out, e);
+    defer_fd int fd = open_to_read(path, e);
+    return fd >= 0 && read_all(a, fd, path, limit_bytes, out, e);
 }
 
 bool file_map(const char *path, Map *out, Err *e)
 {
-    defer_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    defer_fd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     struct stat  st;
     *out = (Map){ { "", 0 } };
     if (fd < 0 || fstat(fd, &st) != 0)

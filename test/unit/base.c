@@ -191,6 +191,25 @@ TEST(file, replacing_is_all_or_nothing)
     CHECK(!file_create(path, S("x"), 0600, &e) && e.code == E_DENIED);
 }
 
+/* Without a writer an ordinary open() would wait for ever; the alarm would end the test. */
+TEST(file, a_fifo_in_a_folder_is_refused_and_one_handed_over_is_read)
+{
+    defer_arena Arena *a = arena_new(1 << 20);
+    char              *path = arena_printf(a, "%s/fifo", test_dir());
+    Err                e = { 0 };
+    Str                got;
+    Map                map;
+    int                ends[2];
+    alarm(10);
+    CHECK(mkfifo(path, 0600) == 0);
+    CHECK(!file_read(a, path, 100, &got, &e) && e.code == E_IO && strstr(e.message, "FIFO"));
+    CHECK(!file_map(path, &map, &e) && e.code == E_IO);
+    CHECK(pipe(ends) == 0 && write(ends[1], "from a shell", 12) == 12 && close(ends[1]) == 0);
+    CHECK(file_read(a, arena_printf(a, "/dev/fd/%d", ends[0]), 100, &got, &e) && str_is(got, "from a shell"));
+    close(ends[0]);
+    alarm(0);
+}
+
 /* A disk that fills up: RLIMIT_FSIZE makes write fail with EFBIG once SIGXFSZ is ignored. */
 TEST(file, a_full_disk_leaves_the_old_content)
 {
