@@ -72,7 +72,7 @@ static const char http_head[] =
 static const char location_headers[] =
     "            proxy_set_header Connection \"\";\n"
     "            proxy_set_header Accept-Encoding \"identity\";\n"
-    "            proxy_set_header X-Request-Id $request_id;\n";
+    "            proxy_set_header X-Request-Id $moat_request_id;\n";
 
 typedef struct Upstream {
     Str  address, host;                                /* host:port; host alone */

@@ -151,13 +151,45 @@ static bool may_tell(const GateVerdict *v)
     return v->limit_count > 0 && v->status != 401 && v->status != 403;
 }
 
+/* Without printf: these two go with every answer. */
+static bool text_z(Text *t, const char *z)
+{
+    size_t n = strlen(z);
+    if (n >= t->cap - t->n)
+        return false;
+    memcpy(t->p + t->n, z, n + 1);
+    t->n += n;
+    return true;
+}
+
+static bool text_u64(Text *t, uint64_t v)
+{
+    char   digits[24];
+    size_t at = sizeof digits - 1;
+    digits[at] = '\0';
+    do
+        digits[--at] = (char)('0' + v % 10), v /= 10;
+    while (v != 0);
+    return text_z(t, digits + at);
+}
+
+/* One member of a structured list: "name";q=5;w=60 */
+static void text_limit(Text *t, const char *name, const char *first, uint64_t a, const char *second, uint64_t b)
+{
+    size_t before = t->n;
+    if (text_z(t, before ? ", \"" : "\"") && text_z(t, name) && text_z(t, first) && text_u64(t, a) && text_z(t, second) &&
+        text_u64(t, b))
+        return;
+    t->n = before;
+    t->p[before] = '\0';
+}
+
 size_t gate_ratelimit_policy(const GateVerdict *v, char out[static GATE_RATE_TEXT])
 {
     Text t = { out, 0, GATE_RATE_TEXT };
     out[0] = '\0';
     for (size_t i = 0; may_tell(v) && i < v->limit_count; i++)
-        text_add(&t, "%s\"%s\";q=%" PRIu64 ";w=%" PRIu64, i ? ", " : "", v->limits[i].name, v->limits[i].quota,
-                 v->limits[i].window_s);
+        text_limit(&t, v->limits[i].name, "\";q=", v->limits[i].quota, ";w=", v->limits[i].window_s);
     return t.n;
 }
 
@@ -166,7 +198,6 @@ size_t gate_ratelimit(const GateVerdict *v, char out[static GATE_RATE_TEXT])
     Text t = { out, 0, GATE_RATE_TEXT };
     out[0] = '\0';
     for (size_t i = 0; may_tell(v) && i < v->limit_count; i++)
-        text_add(&t, "%s\"%s\";r=%" PRIu64 ";t=%" PRIu64, i ? ", " : "", v->limits[i].name, v->limits[i].remaining,
-                 v->limits[i].reset_s);
+        text_limit(&t, v->limits[i].name, "\";r=", v->limits[i].remaining, ";t=", v->limits[i].reset_s);
     return t.n;
 }

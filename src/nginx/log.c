@@ -2,6 +2,7 @@
  *
  * nginx runs the log phase for every request that had a header, also refused and aborted ones, exactly once. */
 #include "nginx/module.h"
+#include "base/rng.h"
 #include "spool/event.h"
 
 enum { TICK_MS = 500, SPOOL_CAP_MB = 1024 };
@@ -41,12 +42,6 @@ static uint64_t upstream_us(const ngx_http_request_t *r)
     return us;
 }
 
-static Str request_id(ngx_http_request_t *r)
-{
-    const ngx_http_variable_value_t *v = ngx_http_get_indexed_variable(r, (ngx_uint_t)main_of(r)->request_id);
-    return v != NULL && !v->not_found ? (Str){ (char *)v->data, v->len } : (Str){ 0 };
-}
-
 static Str prediction(const RespInfo *i, char *out, size_t size)
 {
     char score[NUMBER_TEXT];
@@ -65,7 +60,7 @@ static void put_event(ngx_http_request_t *r, const MoatRequest *m, Buf *out)
     if (routed && m->ep->has_digest)
         digest_hex(&m->ep->model_digest, model);
     event_put(out, &(Event){
-        .request = request_id(r), .endpoint = str(routed ? endpoint : NULL),
+        .request = { m->id, MOAT_ID }, .endpoint = str(routed ? endpoint : NULL),
         .model = str(routed && m->ep->has_digest ? model : NULL), .key = str(m->v.key_id),
         .address = str_of(r->connection->addr_text), .method = str_of(r->method_name), .status = status_of(r),
         .verdict = str(verdict_of(&m->v)), .reason = str(gate_reason_name(m->v.reason)), .checks = m->v.checks,
@@ -132,6 +127,7 @@ ngx_int_t moat_worker_start(ngx_cycle_t *cycle)
     MoatMain *m = ngx_http_cycle_get_module_main_conf(cycle, ngx_http_moat_module);
     if (m == NULL || (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE))
         return NGX_OK;
+    random_bytes(m->id_key, sizeof m->id_key);
     if (m->spool_path.len)
         open_spool(m, cycle->log);
     m->nobody = (ngx_connection_t){ .fd = (ngx_socket_t)-1, .data = m };
@@ -149,11 +145,12 @@ void moat_worker_stop(ngx_cycle_t *cycle)
 
 /* ---- variables */
 
-typedef enum { VAR_VERDICT, VAR_REASON, VAR_KEY_ID, VAR_POLICY } Var;
+typedef enum { VAR_REQUEST_ID, VAR_VERDICT, VAR_REASON, VAR_KEY_ID, VAR_POLICY } Var;
 
 static Str variable(const MoatRequest *m, Var which)
 {
     switch (which) {
+    case VAR_REQUEST_ID: return (Str){ (char *)m->id, MOAT_ID };
     case VAR_VERDICT: return str(verdict_of(&m->v));
     case VAR_REASON:  return str(gate_reason_name(m->v.reason));
     case VAR_KEY_ID:  return str(m->v.key_id);
@@ -173,11 +170,10 @@ static ngx_int_t get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *
 ngx_int_t moat_variables(ngx_conf_t *cf)
 {
     static const struct { ngx_str_t name; Var which; } rows[] = {
+        { ngx_string("moat_request_id"), VAR_REQUEST_ID },
         { ngx_string("moat_verdict"), VAR_VERDICT }, { ngx_string("moat_reason"), VAR_REASON },
         { ngx_string("moat_key_id"), VAR_KEY_ID },   { ngx_string("moat_policy"), VAR_POLICY },
     };
-    MoatMain *m = ngx_http_conf_get_module_main_conf(cf, ngx_http_moat_module);
-    ngx_str_t id = ngx_string("request_id");
     for (size_t i = 0; i < len_of(rows); i++) {
         ngx_http_variable_t *v = ngx_http_add_variable(cf, (ngx_str_t *)&rows[i].name, NGX_HTTP_VAR_NOCACHEABLE);
         if (v == NULL)
@@ -185,6 +181,5 @@ ngx_int_t moat_variables(ngx_conf_t *cf)
         v->get_handler = get_variable;
         v->data = rows[i].which;
     }
-    m->request_id = ngx_http_get_variable_index(cf, &id);
-    return m->request_id == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    return NGX_OK;
 }

@@ -42,8 +42,8 @@ typedef struct MoatMain {                              /* one per configuration;
     ngx_shm_zone_t *zone;
     Slots          *slots;
     MoatKeys        keys;
-    ngx_int_t       request_id;                        /* index of nginx's $request_id                      */
     /* of a worker: */
+    uint64_t         id_key[2], id_count;              /* what request ids are made of                      */
     Spool           *spool;
     Buf              event, answer;                    /* reused for each request                           */
     uint64_t         lost, told;                       /* events that found no place; of them, reported     */
@@ -62,7 +62,10 @@ typedef struct MoatLoc {
 
 typedef enum { ANSWER_PASS, ANSWER_HOLD, ANSWER_DONE, ANSWER_PROBLEM } MoatAnswer;
 
+enum { MOAT_ID = 32 };
+
 typedef struct MoatRequest {
+    char         id[MOAT_ID];                          /* hex; unique, not secret */
     const GateEndpoint *ep;
     GateVerdict  v;
     GateBody    *body;

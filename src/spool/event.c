@@ -5,26 +5,29 @@ typedef enum { TEXT, NUMBER, RAW } Kind;
 
 static const struct {
     const char *name;
+    Str         key;                                   /* as it stands in the payload: "name": */
     Kind        kind;
     size_t      offset;
     const char *meaning;
 } rows[] = {
-    { "request", TEXT, offsetof(Event, request), "id of the request, hex" },
-    { "endpoint", TEXT, offsetof(Event, endpoint), "the part it went to; absent: no route matched" },
-    { "model", TEXT, offsetof(Event, model), "SHA-256 of the model behind it" },
-    { "key", TEXT, offsetof(Event, key), "public id of the API key" },
-    { "address", TEXT, offsetof(Event, address), "client address" },
-    { "method", TEXT, offsetof(Event, method), "HTTP method" },
-    { "status", NUMBER, offsetof(Event, status), "status the client got" },
-    { "verdict", TEXT, offsetof(Event, verdict), "pass, refuse (policy) or fail (upstream or us)" },
-    { "reason", TEXT, offsetof(Event, reason), "name of the reason code" },
-    { "checks", NUMBER, offsetof(Event, checks), "bitmask of the checks that ran" },
-    { "cost", NUMBER, offsetof(Event, cost), "units charged to the limits" },
-    { "bytes_in", NUMBER, offsetof(Event, bytes_in), "request body" },
-    { "bytes_out", NUMBER, offsetof(Event, bytes_out), "response body" },
-    { "upstream_us", NUMBER, offsetof(Event, upstream_us), "microseconds waiting for the model" },
-    { "total_us", NUMBER, offsetof(Event, total_us), "microseconds in all" },
-    { "prediction", RAW, offsetof(Event, prediction), "the released answer, when the policy keeps it" },
+#define ROW(name, kind, meaning) { #name, { "\"" #name "\":", sizeof #name + 2 }, kind, offsetof(Event, name), meaning }
+    ROW(request, TEXT, "id of the request, hex"),
+    ROW(endpoint, TEXT, "the part it went to; absent: no route matched"),
+    ROW(model, TEXT, "SHA-256 of the model behind it"),
+    ROW(key, TEXT, "public id of the API key"),
+    ROW(address, TEXT, "client address"),
+    ROW(method, TEXT, "HTTP method"),
+    ROW(status, NUMBER, "status the client got"),
+    ROW(verdict, TEXT, "pass, refuse (policy) or fail (upstream or us)"),
+    ROW(reason, TEXT, "name of the reason code"),
+    ROW(checks, NUMBER, "bitmask of the checks that ran"),
+    ROW(cost, NUMBER, "units charged to the limits"),
+    ROW(bytes_in, NUMBER, "request body"),
+    ROW(bytes_out, NUMBER, "response body"),
+    ROW(upstream_us, NUMBER, "microseconds waiting for the model"),
+    ROW(total_us, NUMBER, "microseconds in all"),
+    ROW(prediction, RAW, "the released answer, when the policy keeps it"),
+#undef ROW
 };
 
 static const void *field(const Event *v, size_t i) { return (const char *)v + rows[i].offset; }
@@ -38,7 +41,10 @@ bool event_put(Buf *b, const Event *v)
         uint64_t n = rows[i].kind == NUMBER ? *(const uint64_t *)field(v, i) : 0;
         if (text.n == 0 && n == 0)
             continue;
-        json_key(&w, rows[i].name);
+        if (w.comma)
+            buf_byte(b, ',');
+        buf_str(b, rows[i].key);
+        w.keyed = true;
         if (rows[i].kind == NUMBER)
             json_put_u64(&w, n);
         else if (rows[i].kind == RAW)

@@ -86,7 +86,7 @@ def gateway(folder, upstream, port):
 
 
 def bare(conf, old, new):
-    lines = [x for x in conf.splitlines() if not re.match(r"\s*(load_module|moat)", x)]
+    lines = [x for x in conf.splitlines() if not re.match(r"\s*(load_module|moat)|.*\$moat_", x)]
     return "\n".join(lines).replace(f"listen 127.0.0.1:{old} ", f"listen 127.0.0.1:{new} ") + "\n"
 
 

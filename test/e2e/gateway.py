@@ -117,10 +117,10 @@ class Gateway:
         return self.process.log.read_text()
 
     def reload(self, good=True):
-        before = self.log().count("reloaded")
+        before = len(self.log())
         self.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: self.log().count("reloaded") > before)
-        assert ("not reloaded" in self.log()[-400:]) != good, self.log()
+        wait_for(lambda: re.search(r"moat: (not )?reloaded", self.log()[before:]))
+        assert ("moat: reloaded" in self.log()[before:]) == good, self.log()
 
     def key(self, *scopes, more=()):
         wish = [w for s in scopes for w in ("--scope", s)]
