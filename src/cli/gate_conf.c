@@ -114,6 +114,8 @@ static bool put_location(Buf *b, const Pipeline *p, const Endpoint *ep, Err *e)
     buf_printf(b, "        location %s \"%.*s\" {\n            moat %.*s;\n", str_ends(ep->route, S("/")) ? "^~" : "=",
                STR(ep->route), STR(ep->part.name));
     buf_printf(b, "            client_max_body_size %" PRIu64 ";\n", ep->max_body ? ep->max_body : 1);
+    if (ep->top_k > 0 || ep->round >= 0 || ep->label_only)     /* held whole anyway, and only a buffered one tells that it broke off */
+        buf_z(b, "            proxy_ignore_headers X-Accel-Redirect X-Accel-Limit-Rate X-Accel-Charset X-Accel-Buffering;\n");
     buf_z(b, location_headers);
     buf_printf(b, "            proxy_set_header Host \"%.*s\";\n            proxy_ssl_name \"%.*s\";\n", STR(u.address),
                STR(u.host));

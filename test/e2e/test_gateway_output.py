@@ -129,6 +129,14 @@ def test_an_upstream_does_not_steer_the_gateway(gateway, upstream):
     assert a.status == 200 and a.body == b"[1.23]" and [q["path"] for q in upstream.seen] == ["/api/predict"], a
 
 
+def test_an_unbuffered_answer_that_breaks_off_is_a_502_at_once(gateway, upstream):
+    g = gateway(endpoint(upstream, keys="off", output="{ round: 2 }"))
+    upstream.answer = lambda q: (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Accel-Buffering: no\r\n"
+                                 b"Content-Length: 100\r\n\r\n[1.2345,")
+    a = g.ask(body={}, timeout=5)
+    assert a.status == 502 and b"1.2345" not in a.body, a
+
+
 def test_an_answer_larger_than_we_hold_is_a_502(gateway, upstream):
     g = gateway(endpoint(upstream, keys="off", output="{ round: 2 }"))
     serve(upstream, b"[" + b"1.25," * (4 << 20) + b"1]")
