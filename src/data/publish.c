@@ -30,20 +30,6 @@ Key *publish_key(const History *h, const char *path, bool *first, Err *e)
     return NULL;
 }
 
-static void put_hex(JsonOut *w, const char *key, const Digest *d)
-{
-    char hex[DIGEST_HEX];
-    digest_hex(d, hex);
-    json_key(w, key);
-    json_put_z(w, hex);
-}
-
-static void put_count(JsonOut *w, const char *key, uint64_t v)
-{
-    json_key(w, key);
-    json_put_u64(w, v);
-}
-
 static bool record(const Publish *how, const DataVersion *v, Err *e)
 {
     defer_buf Buf b = { 0 };
@@ -51,13 +37,13 @@ static bool record(const Publish *how, const DataVersion *v, Err *e)
     json_open(&w, '{');
     json_key(&w, "name");
     json_put_str(&w, how->history->name);
-    put_count(&w, "version", v->version);
-    put_hex(&w, "root", &v->root);
-    put_count(&w, "rows", v->rows);
-    put_count(&w, "bytes", v->bytes);
-    put_hex(&w, "tree", &v->tree);
-    put_hex(&w, "statement", &v->statement);
-    put_count(&w, "reverts", v->reverts);
+    json_member_u64(&w, "version", v->version);
+    version_put_digest(&w, "root", &v->root);
+    json_member_u64(&w, "rows", v->rows);
+    json_member_u64(&w, "bytes", v->bytes);
+    version_put_digest(&w, "tree", &v->tree);
+    version_put_digest(&w, "statement", &v->statement);
+    json_member_u64(&w, "reverts", v->reverts);
     json_close(&w, '}');
     if (b.bad)
         return err_nomem(e);

@@ -90,13 +90,6 @@ static bool write_parts(Restore *r, Err *e)
 
 /* ---- telling the ledger */
 
-static void put_hex(JsonOut *w, const char *key, const Digest *d)
-{
-    char hex[DIGEST_HEX];
-    digest_hex(d, hex);
-    json_key(w, key), json_put_z(w, hex);
-}
-
 static bool record(Restore *r, Ledger *l, Err *e)
 {
     const DataVersion *v = &r->result->version;
@@ -105,8 +98,8 @@ static bool record(Restore *r, Ledger *l, Err *e)
     json_open(&w, '{');
     json_key(&w, "name"), json_put_str(&w, r->h.name);
     json_key(&w, "version"), json_put_u64(&w, v->version);
-    put_hex(&w, "root", &v->root);
-    put_hex(&w, "statement", &v->statement);
+    version_put_digest(&w, "root", &v->root);
+    version_put_digest(&w, "statement", &v->statement);
     json_key(&w, "path"), json_put_str(&w, r->how->to ? str(r->how->to) : r->h.members.data_shown);
     json_key(&w, "as_head"), json_put_bool(&w, r->how->as_head);
     json_key(&w, "reason"), json_put_str(&w, r->how->reason);

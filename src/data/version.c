@@ -16,13 +16,7 @@ static void put_text(JsonOut *w, const char *key, Str v)
         json_put_null(w);
 }
 
-static void put_count(JsonOut *w, const char *key, uint64_t v)
-{
-    json_key(w, key);
-    json_put_u64(w, v);
-}
-
-static void put_digest(JsonOut *w, const char *key, const Digest *d)
+void version_put_digest(JsonOut *w, const char *key, const Digest *d)
 {
     char hex[DIGEST_HEX];
     digest_hex(d, hex);
@@ -44,7 +38,7 @@ static void put_subject(JsonOut *w, const DataVersion *v, Str dataset)
     put_text(w, "name", dataset);
     json_key(w, "digest");
     json_open(w, '{');
-    put_digest(w, "sha256", &v->root);
+    version_put_digest(w, "sha256", &v->root);
     json_close(w, '}');
     json_close(w, '}');
     json_close(w, ']');
@@ -58,8 +52,8 @@ static void put_labels(JsonOut *w, const DataVersion *v, Str header)
         return;
     }
     json_open(w, '{');
-    put_digest(w, "root", &v->labels_root);
-    put_count(w, "rows", v->labels_rows);
+    version_put_digest(w, "root", &v->labels_root);
+    json_member_u64(w, "rows", v->labels_rows);
     put_json(w, "header", header);
     json_close(w, '}');
 }
@@ -76,21 +70,21 @@ static void put_predicate(JsonOut *w, const DataVersion *v, const VersionMore *m
 {
     json_open(w, '{');
     put_text(w, "dataset", more->dataset);
-    put_count(w, "version", v->version);
+    json_member_u64(w, "version", v->version);
     if (v->version > 1)
-        put_digest(w, "parent", &v->parent);
+        version_put_digest(w, "parent", &v->parent);
     else
         put_text(w, "parent", S(""));
-    put_digest(w, "tree", &v->tree);
-    put_digest(w, "root", &v->root);
-    put_count(w, "rows", v->rows);
-    put_count(w, "bytes", v->bytes);
-    put_count(w, "files", v->files);
+    version_put_digest(w, "tree", &v->tree);
+    version_put_digest(w, "root", &v->root);
+    json_member_u64(w, "rows", v->rows);
+    json_member_u64(w, "bytes", v->bytes);
+    json_member_u64(w, "files", v->files);
     put_json(w, "header", more->header);
     put_labels(w, v, more->labels_header);
-    put_digest(w, "policy", &more->policy);
+    version_put_digest(w, "policy", &more->policy);
     put_expiry(w, v->expires_ns);
-    put_count(w, "reverts", v->reverts);
+    json_member_u64(w, "reverts", v->reverts);
     put_text(w, "reason", v->reason);
     put_text(w, "time", v->time);
     put_text(w, "actor", more->actor);

@@ -25,6 +25,8 @@ typedef struct VersionMore {
 bool version_body(Buf *out, const DataVersion *v, const VersionMore *more, const Key *signer, Err *e);
 /* Reads a body; all but v->statement and v->keyid. */
 bool version_parse(Arena *a, Str body, Str dataset, DataVersion *out, Err *e);
+/* A member of a JSON object: the digest as hex. */
+void version_put_digest(JsonOut *w, const char *key, const Digest *d);
 /* Reads the file, checks that its body has the digest, parses both.  The signature is not checked. */
 bool version_load(Arena *a, const char *objects, const Digest *id, Str dataset, Envelope *envelope, DataVersion *out, Err *e);
 

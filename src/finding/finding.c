@@ -44,8 +44,7 @@ static void put_sized(Buf *b, Str s)
 
 static bool name_it(Finding *f)
 {
-    static const char hex[] = "0123456789abcdef";
-    defer_buf Buf     b = { 0 };
+    defer_buf Buf b = { 0 };
     put_sized(&b, str(f->rule->id));
     put_sized(&b, f->part);
     put_sized(&b, f->subject);
@@ -54,8 +53,9 @@ static bool name_it(Finding *f)
     if (b.bad)
         return false;
     Digest d = sha256(buf_view(&b));
-    for (size_t i = 0; i < ID_BYTES; i++)
-        f->id[2 * i] = hex[d.b[i] >> 4], f->id[2 * i + 1] = hex[d.b[i] & 15];
+    char   hex[DIGEST_HEX];
+    digest_hex(&d, hex);
+    memcpy(f->id, hex, 2 * ID_BYTES);
     f->id[2 * ID_BYTES] = '\0';
     return true;
 }
@@ -134,48 +134,36 @@ void findings_sort(Findings *l)
 
 /* ---- for programs */
 
-static void member(JsonOut *w, const char *key, Str v)
-{
-    json_key(w, key);
-    json_put_str(w, v);
-}
-
-static void number(JsonOut *w, const char *key, uint64_t v)
-{
-    json_key(w, key);
-    json_put_u64(w, v);
-}
-
 /* byte counts from 0 as debuggers do; line, column and row from 1 as editors do. */
 static void place_json(const Place *at, JsonOut *w)
 {
     json_open(w, '{');
     if (at->inner.n)
-        member(w, "inner", at->inner);
+        json_member(w, "inner", at->inner);
     if (at->byte)
-        number(w, "byte", at->byte - 1);
+        json_member_u64(w, "byte", at->byte - 1);
     if (at->line)
-        number(w, "line", at->line);
+        json_member_u64(w, "line", at->line);
     if (at->column)
-        number(w, "column", at->column);
+        json_member_u64(w, "column", at->column);
     if (at->row)
-        number(w, "row", at->row);
+        json_member_u64(w, "row", at->row);
     json_close(w, '}');
 }
 
 static void finding_json(const Finding *f, JsonOut *w)
 {
     json_open(w, '{');
-    member(w, "id", str(f->id));
-    member(w, "rule", str(f->rule->id));
-    member(w, "severity", str(names[f->severity]));
-    member(w, "state", f->state == STATE_FAIL ? S("fail") : S("unknown"));
-    member(w, "part", f->part);
-    member(w, "subject", f->subject);
+    json_member(w, "id", str(f->id));
+    json_member(w, "rule", str(f->rule->id));
+    json_member(w, "severity", str(names[f->severity]));
+    json_member(w, "state", f->state == STATE_FAIL ? S("fail") : S("unknown"));
+    json_member(w, "part", f->part);
+    json_member(w, "subject", f->subject);
     json_key(w, "at");
     place_json(&f->at, w);
-    member(w, "message", f->message);
-    member(w, "fix", f->fix);
+    json_member(w, "message", f->message);
+    json_member(w, "fix", f->fix);
     json_key(w, "evidence");
     json_put_raw(w, f->evidence.n ? f->evidence : S("{}"));
     json_close(w, '}');
@@ -194,7 +182,7 @@ void findings_json(const Findings *l, JsonOut *w)
     json_key(w, "counts");
     json_open(w, '{');
     for (size_t s = SEVERITIES; s-- > 0;)
-        number(w, names[s], fail[s]);
-    number(w, "unknown", unknown);
+        json_member_u64(w, names[s], fail[s]);
+    json_member_u64(w, "unknown", unknown);
     json_close(w, '}');
 }

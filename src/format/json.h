@@ -164,5 +164,7 @@ void    json_put_bool(JsonOut *w, bool v);
 void    json_put_null(JsonOut *w);
 void    json_put_raw(JsonOut *w, Str json);           /* a value that is JSON already */
 void    json_put_tree(JsonOut *w, const Json *v);
+void    json_member(JsonOut *w, const char *key, Str v);       /* a key and its text in one  */
+void    json_member_u64(JsonOut *w, const char *key, uint64_t v);
 
 #endif

@@ -158,3 +158,15 @@ void json_put_tree(JsonOut *w, const Json *v)
         break;
     }
 }
+
+void json_member(JsonOut *w, const char *key, Str v)
+{
+    json_key(w, key);
+    json_put_str(w, v);
+}
+
+void json_member_u64(JsonOut *w, const char *key, uint64_t v)
+{
+    json_key(w, key);
+    json_put_u64(w, v);
+}

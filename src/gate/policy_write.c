@@ -35,18 +35,6 @@ static bool put_lower_list(JsonOut *w, const char *key, const StrList *l, Arena 
     return true;
 }
 
-static void put_text(JsonOut *w, const char *key, Str v)
-{
-    json_key(w, key);
-    json_put_str(w, v);
-}
-
-static void put_number(JsonOut *w, const char *key, uint64_t v)
-{
-    json_key(w, key);
-    json_put_u64(w, v);
-}
-
 static void put_limits(JsonOut *w, const Endpoint *ep)
 {
     json_key(w, "limits");
@@ -54,10 +42,10 @@ static void put_limits(JsonOut *w, const Endpoint *ep)
     for (size_t i = 0; i < ep->limit_count; i++) {
         const Limit *l = &ep->limits[i];
         json_open(w, '{');
-        put_text(w, "per", l->per);
-        put_number(w, "rate_num", l->rate_num);
-        put_number(w, "rate_ns", l->rate_ns);
-        put_number(w, "burst", l->burst);
+        json_member(w, "per", l->per);
+        json_member_u64(w, "rate_num", l->rate_num);
+        json_member_u64(w, "rate_ns", l->rate_ns);
+        json_member_u64(w, "burst", l->burst);
         json_key(w, "nodelay");
         json_put_bool(w, l->nodelay);
         json_close(w, '}');
@@ -69,7 +57,7 @@ static void put_output(JsonOut *w, const Endpoint *ep)
 {
     json_key(w, "output");
     json_open(w, '{');
-    put_number(w, "top_k", ep->top_k);
+    json_member_u64(w, "top_k", ep->top_k);
     json_key(w, "round");
     json_put_i64(w, ep->round);
     json_key(w, "label_only");
@@ -87,8 +75,8 @@ static void put_model(JsonOut *w, const Pipeline *p, const Endpoint *ep)
     Digest       d;
     if (path != NULL && stat(path, &st) == 0 && S_ISREG(st.st_mode) && sha256_file(path, &d, NULL, NULL))
         digest_hex(&d, hex);
-    put_text(w, "model", ep->model);
-    put_text(w, "model_sha256", str(hex));
+    json_member(w, "model", ep->model);
+    json_member(w, "model_sha256", str(hex));
 }
 
 static bool put_upstream(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena *a, Err *e)
@@ -99,7 +87,7 @@ static bool put_upstream(JsonOut *w, const Pipeline *p, const Endpoint *ep, Aren
         at = str(arena_printf(a, "http://%.*s", STR(m->serve)));
     if (at.n == 0)
         return err_line(e, ep->part.line, "%.*s: no upstream, and no model that is served", STR(ep->part.id));
-    put_text(w, "upstream", at);
+    json_member(w, "upstream", at);
     return true;
 }
 
@@ -113,24 +101,24 @@ static bool put_schema(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena 
         if (!file_read(a, path, SCHEMA_FILE_MAX, &body, e))
             return err_in(e, "%.*s.schema", STR(ep->part.id));
     }
-    put_text(w, "body_schema", body);
+    json_member(w, "body_schema", body);
     return true;
 }
 
 static bool put_endpoint(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena *a, Err *e)
 {
     json_open(w, '{');
-    put_text(w, "name", ep->part.name);
-    put_text(w, "route", ep->route);
+    json_member(w, "name", ep->part.name);
+    json_member(w, "route", ep->route);
     put_list(w, "methods", &ep->methods);
-    put_text(w, "format", ep->format);
+    json_member(w, "format", ep->format);
     put_model(w, p, ep);
     if (!put_upstream(w, p, ep, a, e) || !put_lower_list(w, "content_types", &ep->content_types, a, e) ||
         !put_lower_list(w, "key_headers", &ep->key_headers, a, e))
         return false;
-    put_number(w, "max_body", ep->max_body);
-    put_text(w, "keys", ep->keys);
-    put_text(w, "scope", ep->scope.n ? ep->scope : ep->part.name);
+    json_member_u64(w, "max_body", ep->max_body);
+    json_member(w, "keys", ep->keys);
+    json_member(w, "scope", ep->scope.n ? ep->scope : ep->part.name);
     put_limits(w, ep);
     put_output(w, ep);
     if (!put_schema(w, p, ep, a, e))
@@ -147,9 +135,9 @@ bool gate_policy_write(const Pipeline *p, Buf *out, Err *e)
     if (a == NULL)
         return err_nomem(e);
     json_open(&w, '{');
-    put_text(&w, "schema", S("moat.gate.policy/1"));
-    put_text(&w, "name", p->name);
-    put_text(&w, "listen", p->listen);
+    json_member(&w, "schema", S("moat.gate.policy/1"));
+    json_member(&w, "name", p->name);
+    json_member(&w, "listen", p->listen);
     json_key(&w, "endpoints");
     json_open(&w, '[');
     for (size_t i = 0; i < p->endpoint_count; i++)

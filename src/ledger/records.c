@@ -50,12 +50,6 @@ void ledger_records_text(Buf *out)
 
 /* ---- writing */
 
-static void member(JsonOut *w, const char *key, Str v)
-{
-    json_key(w, key);
-    json_put_str(w, v);
-}
-
 static bool put_body(JsonOut *w, Str body, Err *e)
 {
     defer_arena Arena *a = arena_new(RECORD_ARENA);
@@ -83,10 +77,10 @@ bool record_write(Buf *out, RecordKind kind, int64_t time_ns, Str actor, const D
     if (subject != NULL)
         digest_hex(subject, hex);
     json_open(&w, '{');
-    member(&w, "kind", str(record_table[kind].name));
-    member(&w, "time", str(when));
-    member(&w, "actor", actor);
-    member(&w, "subject", str(hex));
+    json_member(&w, "kind", str(record_table[kind].name));
+    json_member(&w, "time", str(when));
+    json_member(&w, "actor", actor);
+    json_member(&w, "subject", str(hex));
     bool ok = put_body(&w, body, e);
     json_close(&w, '}');
     if (ok && out->bad)
