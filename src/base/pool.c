@@ -85,8 +85,6 @@ void pool_free(Pool *p)
     free(p);
 }
 
-unsigned pool_threads(const Pool *p) { return p ? p->count + 1 : 1; }
-
 void pool_each(Pool *p, size_t n, void (*fn)(void *arg, size_t i), void *arg)
 {
     if (p == NULL || p->count == 0) {

@@ -8,7 +8,6 @@ typedef struct Pool Pool;
 /* `threads` 0 means one for each processor we may run on.  Owned: pool_free().  NULL when out of memory. */
 Pool  *pool_new(unsigned threads);
 void   pool_free(Pool *p);                             /* NULL is fine */
-unsigned pool_threads(const Pool *p);                  /* 1 for NULL   */
 
 /* Calls fn(arg, i) once for each i in [0, n) and returns when all are done.  A NULL pool runs them here, in order.
  * fn must write only what belongs to its i.  One pool_each at a time per pool. */

@@ -40,7 +40,7 @@ Str member_shown(Arena *a, const Members *m, Str name)
 }
 
 /* Labels have the data's format; in a folder only files that look like it have rows. */
-RowKind member_kind(const Members *m, Str name)
+static RowKind member_kind(const Members *m, Str name)
 {
     if (str_is(name, "labels") || below_data(name).n == 0)
         return m->kind;

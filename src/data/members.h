@@ -41,7 +41,6 @@ void members_close(Members *m);
 int member_open(const Members *m, Str name, Stamp *stamp, Err *e);
 /* How people know it: "data/train.csv", "images/cat/1.png". */
 Str     member_shown(Arena *a, const Members *m, Str name);
-RowKind member_kind(const Members *m, Str name);
 bool    stamp_eq(const Stamp *a, const Stamp *b);
 
 #endif

@@ -184,7 +184,8 @@ bool tree_parse(Arena *a, Str bytes, Tree *out, Err *e)
     return tree_find(out, S("data")) != NULL || err_set(e, E_FORMAT, "tree: holds no data");
 }
 
-void tree_member_row(Buf *out, const TreeEntry *v)
+/* The record whose leaf stands for one member of a folder: name below the folder, mode, digest, rows if any. */
+static void member_row(Buf *out, const TreeEntry *v)
 {
     Str name = v->name.n > 5 ? str_from(v->name, 5) : v->name;
     buf_varint(out, name.n);
@@ -209,7 +210,7 @@ static void sum_members(const Tree *t, TreeSum *out, Buf *row)
         if (v->type == TREE_FOLDER || str_is(v->name, "labels"))
             continue;
         row->n = 0;
-        tree_member_row(row, v);
+        member_row(row, v);
         Digest leaf = merkle_leaf(buf_view(row));
         merkle_add(&top, &leaf);
         any |= v->has_rows, rows += v->rows;

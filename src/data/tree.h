@@ -47,9 +47,6 @@ void tree_put(Buf *out, const Tree *t);
 bool tree_parse(Arena *a, Str bytes, Tree *out, Err *e);
 const TreeEntry *tree_find(const Tree *t, Str name);   /* NULL when absent */
 
-/* The record whose leaf stands for one member of a folder: name below the folder, mode, digest, rows if any. */
-void tree_member_row(Buf *out, const TreeEntry *v);
-
 /* What a version says of itself, counted from its tree. */
 typedef struct TreeSum {
     uint64_t rows, bytes, files;

@@ -33,11 +33,6 @@ const char *http_header(const HttpRequest *q, const char *name)
     return MHD_lookup_connection_value(q->connection, MHD_HEADER_KIND, name);
 }
 
-const char *http_query(const HttpRequest *q, const char *name)
-{
-    return MHD_lookup_connection_value(q->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
 /* ---- replies */
 
 static enum MHD_Result send_reply(struct MHD_Connection *c, HttpReply *r)

@@ -14,7 +14,7 @@
 typedef struct HttpRequest {
     const char *method, *path;                         /* path without the query, percent-decoded */
     Str         body;
-    void       *connection;                            /* for http_header and http_query          */
+    void       *connection;                            /* for http_header                         */
 } HttpRequest;
 
 typedef struct HttpReply {
@@ -45,7 +45,6 @@ void http_server_stop(HttpServer *s, unsigned grace_ms);
 
 /* Borrowed until the handler returns; NULL when absent. */
 const char *http_header(const HttpRequest *q, const char *name);
-const char *http_query(const HttpRequest *q, const char *name);
 
 /* "HOST:PORT" or "[V6]:PORT" into its halves. */
 bool http_address(Str text, Str *host, Str *port);

@@ -159,9 +159,7 @@ typedef struct TextFile {                              /* one file as it is read
     uint64_t bucket_line;
     bool     terraform, saves, loads;                  /* saves, loads: calls that write or read models occur */
 } TextFile;
-void text_begin(TextFile *t, Scan *s, Arena *a, size_t file, Str text);
 void text_span(void *text_file, const Span *sp);
-void text_end(TextFile *t);
 
 /* ---- addresses (discover_address.c) */
 
@@ -194,7 +192,5 @@ void read_dvc(Scan *s, const Json *doc);
 void read_notebook(TextFile *t, Str text);
 /* An endpoint; the first evidence stays, missing fields are filled in. */
 Found *endpoint_part(Scan *s, Str route, Str upstream, Str file, uint64_t line, const char *why);
-/* A route as moat.yaml takes it: up to a template or regular expression; empty when nothing is left. */
-Str route_clean(Scan *s, Str route);
 
 #endif

@@ -15,7 +15,8 @@ static size_t sure_len(Str r)
     return r.n;
 }
 
-Str route_clean(Scan *s, Str route)
+/* A route as moat.yaml takes it: up to a template or regular expression; empty when nothing is left. */
+static Str route_clean(Scan *s, Str route)
 {
     char   out[512];
     size_t n = 0, sure;

@@ -261,7 +261,7 @@ void text_span(void *text_file, const Span *sp)
     route_literal(t, sp);
 }
 
-void text_begin(TextFile *t, Scan *s, Arena *a, size_t file, Str text)
+static void text_begin(TextFile *t, Scan *s, Arena *a, size_t file, Str text)
 {
     const FileRow *f = &s->files[file];
     *t = (TextFile){ .scan = s, .arena = a, .file = file, .path = f->path };
@@ -270,7 +270,7 @@ void text_begin(TextFile *t, Scan *s, Arena *a, size_t file, Str text)
     t->loads = has_word(text, ".load( load_model InferenceSession from_pretrained Llama( load_state_dict");
 }
 
-void text_end(TextFile *t) { flush_bucket(t, S("")); }
+static void text_end(TextFile *t) { flush_bucket(t, S("")); }
 
 static bool is_notebook(const FileRow *f) { return is_one_of(path_ext(f->name), "ipynb"); }
 

@@ -190,7 +190,6 @@ const Dataset  *pipeline_dataset(const Pipeline *p, Str name)  { return (Dataset
 const Model    *pipeline_model(const Pipeline *p, Str name)    { return (Model *)find_in(p, S("models"), name); }
 const Endpoint *pipeline_endpoint(const Pipeline *p, Str name) { return (Endpoint *)find_in(p, S("endpoints"), name); }
 const Training *pipeline_training(const Pipeline *p, Str name) { return (Training *)find_in(p, S("trainings"), name); }
-const Source   *pipeline_source(const Pipeline *p, Str name)   { return (Source *)find_in(p, S("sources"), name); }
 
 Str named_text(const Named *n, const char *key)
 {

@@ -119,7 +119,6 @@ const Dataset  *pipeline_dataset(const Pipeline *p, Str name);       /* NULL whe
 const Model    *pipeline_model(const Pipeline *p, Str name);
 const Endpoint *pipeline_endpoint(const Pipeline *p, Str name);
 const Training *pipeline_training(const Pipeline *p, Str name);
-const Source   *pipeline_source(const Pipeline *p, Str name);
 const Part     *pipeline_part(const Pipeline *p, Str id);            /* by "models.scorer", of any section */
 /* The text of key `key` of an identity, sink, waiver ...: as written, else the table's default; empty without either. */
 Str named_text(const Named *n, const char *key);

@@ -45,7 +45,6 @@ bool     spool_append(Spool *s, SpoolKind kind, int64_t time_ns, Str payload, ui
 /* Prepares the next segment ahead and flushes what was written to disk; call about once a second. */
 bool     spool_tend(Spool *s, Err *e);
 uint64_t spool_dropped(const Spool *s);
-void     spool_producer(const Spool *s, uint8_t out[static SPOOL_PRODUCER]);
 
 /* ---- reading */
 

@@ -267,4 +267,3 @@ bool spool_tend(Spool *s, Err *e)
 }
 
 uint64_t spool_dropped(const Spool *s) { return s->dropped; }
-void spool_producer(const Spool *s, uint8_t out[static SPOOL_PRODUCER]) { memcpy(out, s->producer, SPOOL_PRODUCER); }
