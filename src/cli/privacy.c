@@ -97,34 +97,50 @@ static ScaleKind scale_of(const Input *in)
     return is_idx(in->path) ? SCALE_RANGE : SCALE_STANDARD;
 }
 
-static bool plan(Job *j, const char *training, Err *e)
+/* The one of moat.yaml that is called so; without a name the defaults. */
+static const Training *training_called(const Job *j, const char *name, Err *e)
 {
-    const Training *t = training ? j->pipeline ? pipeline_training(j->pipeline, str(training)) : NULL : NULL;
-    if (training != NULL && t == NULL) {
-        err_set(e, E_USAGE, "no training '%s' in %s", training, j->pipeline ? j->pipeline->file : "a moat.yaml (there is none)");
-        return err_hint(e, "moat map, or moat privacy train --data FILE --labels L --out FILE");
-    }
     static const Training defaults = { .l2 = 0.0001, .rate = 0.1, .epochs = 20, .batch = 256, .seed = 1 };
-    const Training       *base = t ? t : &defaults;
-    const char *data = data_opt ? data_opt : t ? text_of(j, t->data) : NULL, *test = test_opt ? test_opt : t ? text_of(j, t->test) : NULL;
-    const char *model = model_opt ? model_opt : t ? text_of(j, t->model) : NULL;
-    j->training = training ? training : "";
+    if (name == NULL)
+        return &defaults;
+    const Training *t = j->pipeline ? pipeline_training(j->pipeline, str(name)) : NULL;
+    if (t == NULL) {
+        err_set(e, E_USAGE, "no training '%s' in %s", name, j->pipeline ? j->pipeline->file : "a moat.yaml (there is none)");
+        err_hint(e, "moat map, or moat privacy train --data FILE --labels L --out FILE");
+    }
+    return t;
+}
+
+static bool inputs(Job *j, const Training *t, Err *e)
+{
+    const char *data = data_opt ? data_opt : text_of(j, t->data), *test = test_opt ? test_opt : text_of(j, t->test);
     if (data == NULL)
         return err_set(e, E_USAGE, "train what?"), err_hint(e, "moat privacy train TRAINING, or --data FILE --labels L --out FILE");
-    if (!input(j, data, labels_opt, &j->data, e) || (test != NULL && !input(j, test, labels_opt, &j->test, e)))
-        return false;
+    return input(j, data, labels_opt, &j->data, e) && (test == NULL || input(j, test, labels_opt, &j->test, e));
+}
+
+static bool output(Job *j, const Training *t, Err *e)
+{
+    const char *model = model_opt ? model_opt : text_of(j, t->model);
     j->model = model && j->pipeline ? pipeline_model(j->pipeline, str(model)) : NULL;
     if (model != NULL && j->model == NULL)
         return err_set(e, E_USAGE, "no model '%s' in moat.yaml", model);
     j->out = out_opt ? out_opt : j->model ? pipeline_path(j->pipeline, j->model->path) : NULL;
-    if (j->out == NULL)
-        return err_set(e, E_USAGE, "where to?"), err_hint(e, "--out FILE.safetensors, or --model NAME of moat.yaml");
-    j->o = (TrainOptions){ isnan(l2_opt) ? base->l2 : l2_opt,
-                           isnan(rate_opt) ? base->rate : rate_opt,
+    return j->out != NULL || (err_set(e, E_USAGE, "where to?"), err_hint(e, "--out FILE.safetensors, or --model NAME of moat.yaml"));
+}
+
+static bool plan(Job *j, const char *training, Err *e)
+{
+    const Training *t = training_called(j, training, e);
+    j->training = training ? training : "";
+    if (t == NULL || !inputs(j, t, e) || !output(j, t, e))
+        return false;
+    j->o = (TrainOptions){ isnan(l2_opt) ? t->l2 : l2_opt,
+                           isnan(rate_opt) ? t->rate : rate_opt,
                            momentum_opt,
-                           epochs_opt < 0 ? base->epochs : (uint64_t)epochs_opt,
-                           batch_opt < 0 ? base->batch : (uint64_t)batch_opt,
-                           seed_opt < 0 ? base->seed : (uint64_t)seed_opt,
+                           epochs_opt < 0 ? t->epochs : (uint64_t)epochs_opt,
+                           batch_opt < 0 ? t->batch : (uint64_t)batch_opt,
+                           seed_opt < 0 ? t->seed : (uint64_t)seed_opt,
                            scale_of(&j->data) };
     return true;
 }
@@ -289,6 +305,17 @@ static int say(const Job *j, const Result *r)
     return EXIT_CLEAN;
 }
 
+static bool misused(int argc)
+{
+    if (argc > 1)
+        return usage("privacy train takes one training: moat privacy train TRAINING");
+    if (epsilon_opt != NULL)
+        return usage("--epsilon: training with differential privacy is not in this version of moat");
+    if (scale_opt != NULL && strcmp(scale_opt, "range") != 0 && strcmp(scale_opt, "standard") != 0)
+        return usage("--scale wants standard or range, not '%s'", scale_opt);
+    return false;
+}
+
 static int cmd_train(int argc, char **argv)
 {
     Err                e = { 0 };
@@ -298,12 +325,8 @@ static int cmd_train(int argc, char **argv)
     Result             r = { 0 };
     if (a == NULL)
         return err_nomem(&e), die(&e);
-    if (argc > 1)
-        return usage("privacy train takes one training: moat privacy train TRAINING");
-    if (epsilon_opt != NULL)
-        return usage("--epsilon: training with differential privacy is not in this version of moat");
-    if (scale_opt != NULL && strcmp(scale_opt, "range") != 0 && strcmp(scale_opt, "standard") != 0)
-        return usage("--scale wants standard or range, not '%s'", scale_opt);
+    if (misused(argc))
+        return EXIT_USAGE;
     j.pipeline = cli_pipeline(a, &e);
     if (j.pipeline == NULL && (argc == 1 || common.config != NULL || out_opt == NULL || e.code == E_FORMAT))
         return die(&e);

@@ -47,32 +47,46 @@ static bool comment(Hcl *h, bool *was)
     return true;
 }
 
-/* At the opening quote; steps behind the closing one.  Templates ${...} and %{...} may hold quotes of their own. */
+/* Where a string is: in its text, or in a template ${...} or %{...}, which may hold strings of its own. */
+typedef struct Template {
+    int      depth;                                    /* of template braces                               */
+    uint64_t inner;                                    /* bit d: in a string inside template depth d       */
+} Template;
+
+static bool in_text(const Template *t) { return t->depth == 0 || (t->inner >> t->depth & 1); }
+
+static void enter_template(Template *t) { t->inner &= ~(1ull << ++t->depth); }
+
+/* Behind c, which is no quote that ends the whole string. */
+static void template_step(Hcl *h, Template *t, int c)
+{
+    bool text = in_text(t), room = t->depth < HCL_DEPTH;
+    if (text && (c == '$' || c == '%') && peek(h, 0) == '{' && room)
+        next(h), enter_template(t);
+    else if (!text && c == '}')
+        t->depth--;
+    else if (!text && c == '{' && room)
+        enter_template(t);
+    else if (c == '"')
+        t->inner ^= 1ull << t->depth;
+}
+
+/* At the opening quote; steps behind the closing one. */
 static bool quoted(Hcl *h)
 {
     uint64_t start = h->line;
-    int      depth = 0;                                /* of template braces                               */
-    uint64_t inner = 0;                                /* bit d: in a string inside template depth d       */
+    Template t = { 0 };
     next(h);
     for (int c; (c = peek(h, 0)) >= 0;) {
-        bool in_text = depth == 0 || (inner >> depth & 1);
-        if (c == '\\' && in_text) {
-            next(h), next(h);
-            continue;
-        }
-        if (c == '\n' && in_text)
+        if (c == '\n' && in_text(&t))
             break;
         next(h);
-        if (in_text && (c == '$' || c == '%') && peek(h, 0) == '{' && depth < HCL_DEPTH)
-            next(h), depth++, inner &= ~(1ull << depth);
-        else if (!in_text && c == '}')
-            depth--;
-        else if (!in_text && c == '{' && depth < HCL_DEPTH)
-            depth++, inner &= ~(1ull << depth);
-        else if (c == '"' && depth == 0)
+        if (c == '"' && t.depth == 0)
             return true;
-        else if (c == '"')
-            inner ^= 1ull << depth;
+        if (c == '\\' && in_text(&t))
+            next(h);
+        else
+            template_step(h, &t, c);
     }
     return err_line(h->e, start, "string is not closed");
 }
