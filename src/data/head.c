@@ -52,12 +52,13 @@ static bool judge(const History *h, const Claim *c, Findings *out)
 
 /* ---- whose signature */
 
+/* Where we may not write, the next look is a first one again; the finding says so. */
 static bool pin(const History *h, const Head *head, Findings *out)
 {
-    Err none = { 0 };
-    if (!file_create(h->pin, head->version.signer, 0644, &none))
-        return true;                                   /* a folder we may not write into pins nothing, and the finding says so too */
-    return found(out, h, D_PINNED, str(h->pin), "key %.*s is trusted from now on", STR(head->version.keyid));
+    Err why = { 0 };
+    if (file_create(h->pin, head->version.signer, 0644, &why))
+        return found(out, h, D_PINNED, str(h->pin), "key %.*s is trusted from now on", STR(head->version.keyid));
+    return found(out, h, D_PINNED, str(h->pin), "key %.*s is trusted this time; it could not be pinned: %s", STR(head->version.keyid), why.message);
 }
 
 static Key *trusted_key(const History *h, const char *signer, const Head *head, bool *first, Err *e)

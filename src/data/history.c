@@ -73,6 +73,8 @@ bool ref_write(const char *path, uint64_t version, const Digest *statement, Err 
 static int open_lock(const char *path, Err *e)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 && (errno == EACCES || errno == EROFS))
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);        /* a reader's lock needs no more */
     if (fd < 0)
         err_set(e, E_IO, "%s: %m", path);
     return fd;

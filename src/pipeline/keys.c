@@ -47,7 +47,7 @@ const KeyRow key_table[] = {
     { "sources", "trusted", KEY_BOOL, "false", NULL, IN(Source, trusted), "only people we trust can write there", "data" },
 
     { "datasets", "path", KEY_PATH, "!", NULL, IN(Dataset, path), "file or folder", "data" },
-    { "datasets", "format", KEY_CHOICE, NULL, "csv|npy|idx|files", IN(Dataset, format), "how its rows are read; default: by the ending of `path`", "data" },
+    { "datasets", "format", KEY_CHOICE, NULL, "csv|npy|idx|lines|files", IN(Dataset, format), "how its rows are read; default: by the ending of `path`", "data" },
     { "datasets", "labels", KEY_TEXT, NULL, NULL, IN(Dataset, labels), "csv: the label column; npy and idx: the file of the labels", "data" },
     { "datasets", "from", KEY_LIST, NULL, "sources|datasets", IN(Dataset, from), "what it was made of", "data" },
     { "datasets", "readers", KEY_LIST, NULL, ">identities", IN(Dataset, readers), "who may read it", "data" },

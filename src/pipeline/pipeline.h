@@ -34,7 +34,7 @@ typedef struct Source {                                /* where data comes from 
 typedef struct Dataset {
     Part    part;
     Str     path;                                      /* file or folder                                       */
-    Str     format;                                    /* csv | npy | idx | files; empty: by the path's ending */
+    Str     format;                                    /* csv | npy | idx | lines | files; empty: by the ending */
     Str     labels;                                    /* csv: the label column; npy, idx: path of the labels  */
     StrList from;                                      /* sources or datasets                                  */
     StrList readers, writers;                          /* identities                                           */

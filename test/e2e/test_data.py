@@ -668,6 +668,39 @@ def test_errors_say_what_to_do(data, project, moat):
     assert got.code == 3 and "not signed by key" in got.err
 
 
+def test_a_reader_who_may_not_write(data, project, moat):
+    data("commit", "train")
+    as_nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
+    for p in [project, *project.parents][:-2]:
+        os.chmod(p, p.stat().st_mode | 0o755)
+    for p in [project / ".moat", *(project / ".moat").rglob("*")]:
+        p.chmod(0o555)
+
+    def verify():
+        done = subprocess.run([*as_nobody, moat.path, "data", "verify", "train", "--json"], cwd=project,
+                              env={**os.environ, "HOME": str(moat.home)}, capture_output=True, text=True)
+        return done.returncode, [f["rule"] for f in json.loads(done.stdout)["findings"]]
+    assert verify() == (0, [])
+    refs = project / ".moat/refs/data/train"
+    refs.chmod(0o755)
+    (refs / "signer.pub").unlink()
+    refs.chmod(0o555)
+    assert verify() == (0, ["MOAT-D013"]) and not (refs / "signer.pub").exists()
+
+
+@pytest.mark.parametrize("name,content", [("train", "a,b,y\n"), ("train", ""), ("images", None)])
+def test_nothing_is_a_version_too(data, project, name, content):
+    if content is None:
+        shutil.rmtree(project / "images")
+        (project / "images").mkdir()
+    else:
+        (project / "data/train.csv").write_text(content)
+    got = fields(data("commit", name, "--json"))
+    assert got["rows"] == 0 and got["root"] == hashlib.sha256(b"").hexdigest()
+    shutil.rmtree(project / ("images" if content is None else "data"))
+    assert data("verify", name).code == 1 and data("restore", f"{name}@1").code == 0 and data("verify", name).code == 0
+
+
 def test_a_csv_that_does_not_parse_is_not_committed(data, project):
     with open(project / "data/train.csv", "a") as f:
         f.write("1,2\n")
@@ -685,7 +718,7 @@ def test_what_may_not_be_read_is_unknown(data, project, moat):
         os.chmod(p, p.stat().st_mode | 0o755)
     for p in (project / ".moat").rglob("*"):
         p.chmod(0o755)
-    (project / ".moat").chmod(0o777)
+    (project / ".moat").chmod(0o755)
     done = subprocess.run([*as_nobody, moat.path, "data", "verify", "images", "--json"], cwd=project, env={**os.environ, "HOME": str(moat.home)},
                           capture_output=True, text=True)
     found = [(f["rule"], f["state"], f["subject"]) for f in json.loads(done.stdout)["findings"]]
