@@ -73,21 +73,48 @@ static void name_temp(Rebuild *r)
 
 /* ---- one entry */
 
-/* "data/a/b" as seen from the folder: "TEMP/a/b". */
-static Str place_in(const Rebuild *r, const char *top, Str name)
+static void leave(Rebuild *r)
 {
-    Str   rest = str_from(name, r->top.n);
-    char *text = arena_printf(r->arena, "%s%.*s", top, STR(rest));
-    return str(text);
+    if (r->made >= 0)
+        close(r->made);
+    if (r->was >= 0)
+        close(r->was);
+    r->made = r->was = -1, r->folder = (Str){ 0 };
+}
+
+/* Folder "data/a" as seen from r->dir: "TOP/a". */
+static int open_in(Rebuild *r, const char *top, Str folder)
+{
+    char *text = arena_printf(r->arena, "%s%.*s", top, STR(str_from(folder, r->top.n)));
+    return text != NULL ? beneath_open(r->dir, str(text), O_PATH | O_DIRECTORY, 0) : -1;
+}
+
+/* Opens the folder that holds `name`, unless the entry before lay there too; *last is its name in it.  The top entry lies
+ * in r->dir itself, under the temporary name and the right one. */
+static bool enter(Rebuild *r, Str name, const char **last, Err *e)
+{
+    const char *slash = name.n > r->top.n ? memrchr(name.p, '/', name.n) : NULL;
+    Str         folder = { name.p, slash ? (size_t)(slash - name.p) : 0 };
+    char       *text = arena_printf(r->arena, "%.*s", STR(str_from(name, slash ? folder.n + 1 : 0)));
+    if (text == NULL)
+        return err_nomem(e);
+    *last = slash ? text : r->temp;
+    if (r->made >= 0 && str_eq(folder, r->folder))
+        return true;
+    leave(r);
+    r->folder = folder;
+    r->made = slash ? open_in(r, r->temp, folder) : dup(r->dir);
+    r->was = slash ? open_in(r, r->name, folder) : dup(r->dir);
+    return r->made >= 0 || err_set(e, E_IO, "%m");
 }
 
 /* Permissions of what is there now, but nobody beside the owner may write; whether it is executable, the version says. */
-static unsigned mode_for(const Rebuild *r, const TreeEntry *v)
+static unsigned mode_for(const Rebuild *r, const TreeEntry *v, const char *last)
 {
-    struct stat  st;
-    defer_fd int fd = beneath_open(r->dir, place_in(r, r->name, v->name), O_PATH, 0);
-    unsigned     mode = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? (st.st_mode & 0644) | 0600 : 0644;
-    return mode | v->mode;
+    struct stat st;
+    const char *now = last == r->temp ? r->name : last;
+    bool        there = r->was >= 0 && fstatat(r->was, now, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+    return (there ? (st.st_mode & 0644) | 0600 : 0644) | v->mode;
 }
 
 typedef struct Out {
@@ -104,11 +131,10 @@ static bool put_piece(void *ctx, Str piece, bool last, Err *e)
     return file_write(o->fd, piece, o->name, e);
 }
 
-static bool write_file(Rebuild *r, const TreeEntry *v, bool sync, Err *e)
+static bool write_file(Rebuild *r, const TreeEntry *v, const char *last, bool sync, Err *e)
 {
-    Str          at = place_in(r, r->temp, v->name);
-    defer_fd int fd = beneath_open(r->dir, at, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    Out          o = { fd, at.p, fd >= 0 ? sha256_begin() : NULL };
+    defer_fd int fd = openat(r->made, last, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    Out          o = { fd, last, fd >= 0 ? sha256_begin() : NULL };
     if (fd < 0)
         return err_set(e, E_IO, "%m");
     if (o.hash == NULL)
@@ -117,37 +143,36 @@ static bool write_file(Rebuild *r, const TreeEntry *v, bool sync, Err *e)
     Digest got = sha256_end(o.hash);
     if (ok && !digest_eq(&got, &v->sha256))
         ok = err_set(e, E_FORMAT, "its chunks do not have the digest of the file");
-    if (ok && (fchmod(fd, mode_for(r, v)) != 0 || (sync && fsync(fd) != 0)))
+    if (ok && (fchmod(fd, mode_for(r, v, last)) != 0 || (sync && fsync(fd) != 0)))
         ok = err_set(e, E_IO, "%m");
     r->files++;
     return ok;
 }
 
-static bool write_link(Rebuild *r, const TreeEntry *v, Err *e)
+static bool write_link(Rebuild *r, const TreeEntry *v, const char *last, Err *e)
 {
-    Str          last, at = place_in(r, r->temp, v->name);
-    defer_fd int dir = beneath_parent(r->dir, at, &last);
-    char        *target = arena_printf(r->arena, "%.*s", STR(v->target));
+    char *target = arena_printf(r->arena, "%.*s", STR(v->target));
     if (target == NULL)
         return err_nomem(e);
-    return (dir >= 0 && symlinkat(target, dir, last.p) == 0) || err_set(e, E_IO, "%m");
+    return symlinkat(target, r->made, last) == 0 || err_set(e, E_IO, "%m");
 }
 
-static bool write_folder(Rebuild *r, const TreeEntry *v, Err *e)
+static bool write_folder(Rebuild *r, const char *last, Err *e)
 {
-    Str          last, at = place_in(r, r->temp, v->name);
-    defer_fd int dir = beneath_parent(r->dir, at, &last);
-    return (dir >= 0 && mkdirat(dir, last.p, str_eq(v->name, r->top) ? 0700 : 0777) == 0) || err_set(e, E_IO, "%m");
+    return mkdirat(r->made, last, last == r->temp ? 0700 : 0777) == 0 || err_set(e, E_IO, "%m");
 }
 
 static bool below(Str name, Str top) { return str_eq(name, top) || (str_starts(name, top) && name.p[top.n] == '/'); }
 
 static bool write_entry(Rebuild *r, const TreeEntry *v, bool sync, Err *e)
 {
+    const char *last = NULL;
+    if (!enter(r, v->name, &last, e))
+        return false;
     switch (v->type) {
-    case TREE_FILE:   return write_file(r, v, sync, e);
-    case TREE_LINK:   return write_link(r, v, e);
-    case TREE_FOLDER: return write_folder(r, v, e);
+    case TREE_FILE:   return write_file(r, v, last, sync, e);
+    case TREE_LINK:   return write_link(r, v, last, e);
+    case TREE_FOLDER: return write_folder(r, last, e);
     }
     return err_set(e, E_FORMAT, "of no known type");
 }
@@ -175,6 +200,7 @@ bool rebuild_write(Rebuild *r, Err *e)
         if (below(v->name, r->top) && !write_entry(r, v, count <= SYNC_EACH_MAX, e))
             return err_in(e, "%.*s", STR(v->name));
     }
+    leave(r);
     if (count > 1 && !open_up(r, e))
         return false;
     defer_fd int fd = openat(r->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -239,6 +265,7 @@ bool rebuild_finish(Rebuild *r, const char *keep, Err *e)
 
 void rebuild_close(Rebuild *r)
 {
+    leave(r);
     if (r->dir >= 0 && r->temp[0] && !r->swapped)
         beneath_remove(r->dir, r->temp, NULL);
     if (r->dir >= 0)

@@ -15,9 +15,13 @@ typedef struct Rebuild {                               /* one top entry of a tre
     int          dir;                                  /* the folder it goes to; owned */
     const char  *name;                                 /* its name there */
     char         temp[320];                            /* empty: nothing made, or done with it */
+    Str          folder;                               /* of the entry written last, and that folder open ... */
+    int          made, was;                            /* ... in temp and in place; was is -1 when it is not there */
     uint64_t     files;
     bool         swapped;                              /* temp is what was there before */
 } Rebuild;
+
+#define REBUILD_NONE .dir = -1, .made = -1, .was = -1
 
 /* Opens the folder of `path`, seen from `base` when it is relative (then links in it are refused); missing folders are made. */
 bool rebuild_open(Rebuild *r, const char *base, Str path, Err *e);

@@ -28,7 +28,7 @@ static bool add_part(Restore *r, Str top, Str shown, Err *e)
 {
     const Pipeline *p = r->h.pipeline;
     Rebuild        *b = &r->part[r->parts++];
-    *b = (Rebuild){ .arena = r->arena, .store = r->store, .tree = &r->tree, .top = top, .dir = -1 };
+    *b = (Rebuild){ .arena = r->arena, .store = r->store, .tree = &r->tree, .top = top, REBUILD_NONE };
     if (r->how->to == NULL)
         return rebuild_open(b, p->dir, shown, e);
     return dir_make(r->how->to, 0777, e) && rebuild_open(b, r->how->to, last_part(shown), e);
