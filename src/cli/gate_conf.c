@@ -18,7 +18,7 @@ static bool put_path(Buf *b, const char *name, const char *path, Err *e)
     return true;
 }
 
-/* Workers of a root master become whoever owns the state folder, so that keys and spool stay as private as they are. */
+/* nginx would make workers of a root master "nobody", who cannot read keys or write events in a folder of ours. */
 static bool put_user(Buf *b, const char *state, Err *e)
 {
     struct stat s;
@@ -27,10 +27,11 @@ static bool put_user(Buf *b, const char *state, Err *e)
     if (stat(state, &s) != 0)
         return err_set(e, E_IO, "%s: %m", state);
     const struct passwd *u = getpwuid(s.st_uid);
-    if (u == NULL)
-        return err_set(e, E_USAGE, "%s belongs to uid %u, which has no name nginx could run as", state, (unsigned)s.st_uid);
-    buf_printf(b, "user %s;\n", u->pw_name);
-    return true;
+    if (s.st_uid == 0)
+        return buf_z(b, "user root root;\n"), true;
+    err_set(e, E_DENIED, "%s belongs to %s, and what root makes there %s could not read", state, u ? u->pw_name : "somebody else",
+            u ? u->pw_name : "they");
+    return err_hint(e, "sudo -u %s moat gate run", u ? u->pw_name : "USER");
 }
 
 static void put_temp_paths(Buf *b)

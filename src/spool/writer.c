@@ -260,6 +260,8 @@ bool spool_tend(Spool *s, Err *e)
     bool     ok = s->at == s->synced || msync(s->now.p + from, s->at - from, MS_SYNC) == 0;
     if (!ok)
         err_set(e, E_IO, "%s: %m", s->dir);
+    else if ((s->at & ~(uint64_t)4095) > from)         /* the file keeps them; a worker must not look as if it leaked */
+        madvise(s->now.p + from, (s->at & ~(uint64_t)4095) - from, MADV_DONTNEED);
     s->synced = s->at;
     if (s->next.p == NULL && s->at > s->now.size / 2)
         ok = make(s, &s->next, s->now.number + 1, e) && ok;

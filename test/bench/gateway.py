@@ -61,8 +61,8 @@ class Nginx:
     def cpu_ns(self):
         return int(pathlib.Path(f"/proc/{self.worker}/schedstat").read_text().split()[0])
 
-    def rss_kib(self):
-        return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{self.worker}/status").read_text())[1])
+    def rss_kib(self, which="VmRSS"):
+        return int(re.search(rf"{which}:\s+(\d+)", pathlib.Path(f"/proc/{self.worker}/status").read_text())[1])
 
     def stop(self):
         self.master.terminate()
@@ -136,12 +136,13 @@ def report(median, as_json):
 
 
 def soak(server, file, key, total):
-    done, start = 0, server.rss_kib()
+    done, start = 0, None
     while done < total:
         us, rps = drive(server, "/round", file, key, 10)
         done += int(rps * 10)
-        print(f"{done:10} requests  RSS {server.rss_kib()} KiB  CPU {us:.1f} us/request", flush=True)
-        start = start if done > total // 5 else server.rss_kib()
+        time.sleep(1.5)                         # the spool lets go of its pages once they are on disk
+        print(f"{done:10} requests  RSS {server.rss_kib()} KiB, of it private {server.rss_kib('RssAnon')} KiB  CPU {us:.1f} us/request", flush=True)
+        start = server.rss_kib() if start is None and done > total // 5 else start
     print(f"growth after the first fifth: {server.rss_kib() - start} KiB")
 
 
