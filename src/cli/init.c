@@ -100,6 +100,17 @@ static bool already_there(const char *path, Err *e)
     return true;
 }
 
+/* Says what was done, or prints the file of a dry run. */
+static int report(const Discovery *d, const Buf *file, const char *path, Arena *a)
+{
+    if (common.json)
+        return print_json(d, dry_run ? NULL : path, a);
+    if (dry_run)
+        return fwrite(file->p, 1, file->n, stdout) == file->n ? EXIT_CLEAN : EXIT_BROKEN;
+    print_text(d, path);
+    return EXIT_CLEAN;
+}
+
 static int init(int argc, char **argv)
 {
     defer_arena Arena *a = arena_new(ARENA_MAX);
@@ -109,6 +120,8 @@ static int init(int argc, char **argv)
     const char        *dir = argc > 0 ? argv[0] : ".";
     if (argc > 1)
         return usage("one folder at a time");
+    if (name != NULL && *name == '\0')
+        return usage("--name must not be empty");
     const char *path = out_path ? out_path : path_join(a, dir, S("moat.yaml"));
     if (!dry_run && already_there(path, &e))
         return die(&e);
@@ -118,12 +131,7 @@ static int init(int argc, char **argv)
         return err_nomem(&e), die(&e);
     if (!dry_run && !file_create(path, buf_view(&b), 0644, &e))
         return die(&e);
-    if (common.json)
-        return print_json(&d, dry_run ? NULL : path, a);
-    if (dry_run)
-        return fwrite(b.p, 1, b.n, stdout) == b.n ? EXIT_CLEAN : EXIT_BROKEN;
-    print_text(&d, path);
-    return EXIT_CLEAN;
+    return report(&d, &b, path, a);
 }
 
 static const Cmd cmds[] = {

@@ -174,12 +174,18 @@ bool scan_read(Scan *s, Arena *a, Str path, size_t limit, Str *out)
     return false;
 }
 
+bool scan_begin(Scan *s, Arena *a, const char *root)
+{
+    *s = (Scan){ .arena = a, .root = root, .paths = dict_new(a), .found = dict_new(a), .by_name = dict_new(a), .noted = dict_new(a),
+                 .terraform = dict_new(a) };
+    return s->paths && s->found && s->by_name && s->noted && s->terraform;
+}
+
 bool pipeline_discover(Arena *a, const char *root, Discovery *out, Err *e)
 {
-    Scan s = { .arena = a, .root = root, .paths = dict_new(a), .found = dict_new(a), .by_name = dict_new(a), .noted = dict_new(a),
-               .terraform = dict_new(a) };
+    Scan s;
     *out = (Discovery){ 0 };
-    if (!s.paths || !s.found || !s.by_name || !s.noted || !s.terraform)
+    if (!scan_begin(&s, a, root))
         return err_nomem(e);
     if (!walk_tree(&s, e))
         return false;

@@ -114,10 +114,13 @@ bool  scan_read(Scan *s, Arena *a, Str path, size_t limit, Str *out);
 
 /* ---- the passes */
 
+bool scan_begin(Scan *s, Arena *a, const char *root);  /* false when memory ends */
 bool walk_tree(Scan *s, Err *e);
 void find_candidates(Scan *s);                         /* discover_magic.c: files by their bytes */
+void judge_file(Scan *s, const FileRow *f, Str head);  /* one of them, by its first bytes */
 void fold_folders(Scan *s);                            /* discover_fold.c: shards and model folders become one */
 void read_texts(Scan *s);                              /* discover_text.c */
+void read_text(Scan *s, size_t file, Arena *a, Str text);
 void link_parts(Scan *s);                              /* discover_link.c: candidates to parts, edges */
 void name_parts(Scan *s, Discovery *out);              /* discover_name.c: unique names, order */
 

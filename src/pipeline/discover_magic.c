@@ -65,21 +65,29 @@ static bool is_idx(Str head, uint64_t size)
     return !c.bad && cells + 4 + 4u * dims == size;
 }
 
-/* ONNX: a ModelProto, that is fields 1 to 25 with wire types 0 or 2, among them ir_version first or a graph. */
+static uint64_t varint(Cur *c)
+{
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 63; shift += 7) {
+        uint8_t byte = cur_u8(c);
+        v |= (uint64_t)(byte & 127) << shift;
+        if (byte < 128)
+            break;
+    }
+    return v;
+}
+
+/* ONNX: a ModelProto, that is fields 1 to 25 with wire types 0 or 2, among them ir_version and a graph or opset. */
 static bool is_onnx(Str head)
 {
     Cur  c = cur_of(head);
     bool version = false, more = false;
     while (cur_left(&c) > 0) {
-        uint8_t  tag = cur_u8(&c), byte;
-        uint64_t v = 0;
-        unsigned shift = 0, wire = tag & 7, field = tag >> 3;
+        uint8_t  tag = cur_u8(&c);
+        unsigned wire = tag & 7, field = tag >> 3;
+        uint64_t v = varint(&c);
         if (field < 1 || field > 25 || (wire != 0 && wire != 2))
             return false;
-        do {
-            byte = cur_u8(&c);
-            v |= (uint64_t)(byte & 127) << shift;
-        } while ((byte & 128) && (shift += 7) < 63);
         version |= field == 1 && wire == 0 && v >= 1 && v <= 20;
         more |= (field == 7 || field == 8) && wire == 2;
         if (wire == 2 && !cur_skip(&c, v))
@@ -245,19 +253,23 @@ static bool by_name(Scan *s, const FileRow *f)
     return in_data_folder(f->path) || is_one_of(path_ext(target), data_exts) ? add_candidate(s, target, &data, 0, f->test) : false;
 }
 
+void judge_file(Scan *s, const FileRow *f, Str head)
+{
+    Kind k;
+    if (judge_bytes(f, head, &k))
+        add_candidate(s, f->path, &k, f->size, f->test);
+    else if (is_one_of(path_ext(f->name), "safetensors gguf onnx") && !f->test)
+        note(s, f->path, 0, "is named like a model but is none by its bytes");
+}
+
 void find_candidates(Scan *s)
 {
     for (size_t i = 0; i < s->file_count && !s->bad; i++) {
         const FileRow     *f = &s->files[i];
         defer_arena Arena *a = arena_new(HEAD_BYTES + (64 << 10));
         Str                head;
-        Kind               k;
         s->bad |= a == NULL;
-        if (f->size < 4 || by_name(s, f) || !scan_read(s, a, f->path, HEAD_BYTES, &head))
-            continue;
-        if (judge_bytes(f, head, &k))
-            add_candidate(s, f->path, &k, f->size, f->test);
-        else if (is_one_of(path_ext(f->name), "safetensors gguf onnx") && !f->test)
-            note(s, f->path, 0, "is named like a model but is none by its bytes");
+        if (a != NULL && f->size >= 4 && !by_name(s, f) && scan_read(s, a, f->path, HEAD_BYTES, &head))
+            judge_file(s, f, head);
     }
 }

@@ -116,8 +116,10 @@ static void mention_literal(TextFile *t, const Span *sp, Use use)
     if (memchr(sp->text.p, '\n', sp->text.n) != NULL)
         return;
     Candidate *c = candidate_of(t->scan, sp->text, use == USE_NONE);
+    /* MODEL = "m.pkl" ... dump(model, MODEL): a file that saves models and loads none writes the one it names */
+    bool saved = c != NULL && use == USE_NONE && strcmp(c->section, "models") == 0 && t->saves && !t->loads;
     if (c != NULL)
-        add_mention(t, sp, 0, use == USE_NONE ? USE_MENTION : use, c, NULL);
+        add_mention(t, sp, 0, saved ? USE_WRITE : use == USE_NONE ? USE_MENTION : use, c, NULL);
     else if (memchr(sp->text.p, ' ', sp->text.n) != NULL)
         mention_words(t, sp);
 }
@@ -274,33 +276,20 @@ static void text_end(TextFile *t) { flush_bucket(t, S("")); }
 
 static bool is_notebook(const FileRow *f) { return is_one_of(path_ext(f->name), "ipynb"); }
 
-static void read_one(Scan *s, size_t i)
+static bool may_be_nginx(const FileRow *f)
 {
-    const FileRow     *f = &s->files[i];
-    const Lang        *l = lang_of(f->name);
-    bool               notebook = is_notebook(f), nginx = is_one_of(path_ext(f->name), "conf nginx") || f->name.n == 0;
-    size_t             limit = notebook ? NOTEBOOK_MAX : TEXT_MAX;
-    defer_arena Arena *a = NULL;
-    TextFile           t;
-    Str                text;
-    nginx |= memmem(f->path.p, f->path.n, "sites-", 6) != NULL;
-    if (f->test || (l == NULL && !notebook && !nginx) || f->size == 0)
-        return;
-    if (f->size > limit) {
-        s->skipped++;
-        return;
-    }
-    if ((a = arena_new(16 * limit)) == NULL) {
-        s->bad = true;
-        return;
-    }
-    if (!scan_read(s, a, f->path, limit, &text) || memchr(text.p, '\0', text.n) != NULL)
-        return;
-    s->read++;
-    text_begin(&t, s, a, i, text);
-    if (notebook)
+    return is_one_of(path_ext(f->name), "conf nginx") || memmem(f->path.p, f->path.n, "sites-", 6) != NULL;
+}
+
+void read_text(Scan *s, size_t file, Arena *a, Str text)
+{
+    const FileRow *f = &s->files[file];
+    const Lang    *l = lang_of(f->name);
+    TextFile       t;
+    text_begin(&t, s, a, file, text);
+    if (is_notebook(f))
         read_notebook(&t, text);
-    else if (!(nginx && read_nginx(s, f, text)) && l != NULL) {
+    else if (!(may_be_nginx(f) && read_nginx(s, f, text)) && l != NULL) {
         if (t.terraform)
             read_terraform(s, f, text);
         if (is_one_of(path_ext(f->name), "yaml yml json"))
@@ -308,6 +297,24 @@ static void read_one(Scan *s, size_t i)
         lex(l, text, 1, text_span, &t);
     }
     text_end(&t);
+}
+
+static void read_file(Scan *s, size_t i)
+{
+    const FileRow *f = &s->files[i];
+    size_t         limit = is_notebook(f) ? NOTEBOOK_MAX : TEXT_MAX;
+    Str            text;
+    if (f->test || f->size == 0 || (lang_of(f->name) == NULL && !is_notebook(f) && !may_be_nginx(f)))
+        return;
+    if (f->size > limit) {
+        s->skipped++;
+        return;
+    }
+    defer_arena Arena *a = arena_new(16 * limit);
+    if (a == NULL)
+        s->bad = true;
+    else if (scan_read(s, a, f->path, limit, &text) && memchr(text.p, '\0', text.n) == NULL)
+        s->read++, read_text(s, i, a, text);
 }
 
 /* Variables may be declared in any file of a folder, so they are read before what uses them. */
@@ -326,5 +333,5 @@ void read_texts(Scan *s)
 {
     read_variables(s);
     for (size_t i = 0; i < s->file_count && !s->bad; i++)
-        read_one(s, i);
+        read_file(s, i);
 }

@@ -71,7 +71,7 @@ static bool is_test_folder(Str path, Str name, bool beside_train)
     return is_one_of(name, test_folders) && !in_data_folder(path) && !(beside_train && is_one_of(name, "test"));
 }
 
-/* Names that cannot stand in a file of ours: not UTF-8, or with control characters. */
+/* Paths that cannot be declared are not walked: not UTF-8, or with control characters. */
 static bool is_plain(Str name)
 {
     for (size_t i = 0; i < name.n; i++)

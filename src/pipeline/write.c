@@ -1,8 +1,8 @@
 /* write.c - what was found, as a moat.yaml that people want to keep: every part with its evidence in a comment above it. */
 #include "pipeline/key.h"
 
-/* Length of what stands at s.p[0] and is no JSON control, but a line break to YAML 1.1 or a command to a terminal: U+0080 to
- * U+009F, U+2028, U+2029.  0: an ordinary byte. */
+/* Length of what stands at s.p[0] and is no JSON control, but a line break to YAML 1.1, a command to a terminal or refused by
+ * libyaml: U+0080 to U+009F, U+2028, U+2029, U+FEFF, U+FFFE, U+FFFF.  0: an ordinary byte. */
 static size_t odd_at(Str s, unsigned *code)
 {
     const unsigned char *p = (const unsigned char *)s.p;
@@ -10,16 +10,21 @@ static size_t odd_at(Str s, unsigned *code)
         return *code = p[1], 2;
     if (s.n > 2 && p[0] == 0xE2 && p[1] == 0x80 && (p[2] == 0xA8 || p[2] == 0xA9))
         return *code = 0x2000u + p[2] - 0x80, 3;
+    bool mark = s.n > 2 && p[0] == 0xEF && ((p[1] == 0xBB && p[2] == 0xBF) || (p[1] == 0xBF && p[2] >= 0xBE));
+    if (mark)
+        return *code = 0xF000u + ((unsigned)(p[1] & 63) << 6) + (p[2] & 63), 3;
     return 0;
 }
 
-/* A quoted scalar; JSON's escapes are YAML's too. */
+/* A quoted scalar; JSON's escapes are YAML's too.  The loader takes no control characters, escaped or not. */
 static void put_quoted(Buf *b, Str v)
 {
-    defer_buf Buf json = { 0 };
+    defer_buf Buf json = { 0 }, plain = { 0 };
     JsonOut       w = json_out(&json);
     unsigned      code;
-    json_put_str(&w, v);
+    for (size_t i = 0; i < v.n; i++)
+        buf_byte(&plain, (unsigned char)v.p[i] < ' ' || v.p[i] == 127 ? '?' : (uint8_t)v.p[i]);
+    json_put_str(&w, buf_view(&plain));
     for (Str rest = buf_view(&json); rest.n > 0;) {
         size_t n = odd_at(rest, &code);
         if (n > 0)
@@ -28,7 +33,7 @@ static void put_quoted(Buf *b, Str v)
             buf_byte(b, (uint8_t)rest.p[0]);
         rest = str_from(rest, n ? n : 1);
     }
-    b->bad |= json.bad;
+    b->bad |= json.bad || plain.bad;
 }
 
 static void put_text(Buf *b, const char *key, Str v)
@@ -54,11 +59,12 @@ static void put_list(Buf *b, const char *key, const StrList *l)
 static void put_comment(Buf *b, const char *indent, Str text)
 {
     unsigned code;
+    bool     utf8 = str_utf8(text);
     buf_printf(b, "%s# ", indent);
     for (size_t n; text.n > 0; text = str_from(text, n ? n : 1)) {
         unsigned char c = (unsigned char)text.p[0];
         n = odd_at(text, &code);
-        buf_byte(b, n || c < ' ' || c == 127 ? '?' : c);
+        buf_byte(b, n || c < ' ' || c == 127 || (c >= 0x80 && !utf8) ? '?' : c);
     }
     buf_byte(b, '\n');
 }
