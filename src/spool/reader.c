@@ -71,7 +71,7 @@ static bool later_segment(const SpoolReader *r)
         return false;
     segment_name(r->at.segment + 1, name);
     snprintf(path, sizeof path, "%s/%s", r->dir, name);
-    defer_map Map m;
+    defer_map Map m = { 0 };
     Segment       head;
     return highest > r->at.segment + 1 || (file_map(path, &m, NULL) && segment_get(m.bytes, &head, NULL));
 }

@@ -72,7 +72,7 @@ static void begin(Spool *s)
 
 static uint64_t first_seq(const char *path)
 {
-    defer_map Map m;
+    defer_map Map m = { 0 };
     Segment       head;
     return file_map(path, &m, NULL) && segment_get(m.bytes, &head, NULL) ? head.first_seq : UINT64_MAX;
 }

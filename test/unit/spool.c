@@ -204,3 +204,22 @@ TEST(spool, a_full_disk_drops_and_counts)
     int status;
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
 }
+
+/* Two segments ahead of the reader: the next one need not be looked at to know that there is more. */
+TEST(spool, a_reader_far_behind_finds_its_way)
+{
+    const char  *dir = test_dir();
+    Err          e = { 0 };
+    SpoolFrame   f;
+    Spool       *s = spool_open(dir, *small(), &e);
+    SpoolReader *r = spool_reader_open(dir, (SpoolCursor){ 0 }, &e);
+    uint64_t     n = 0;
+    append(s, 0, 10);
+    CHECK(spool_next(r, &f, &e) == SPOOL_FRAME_READ);
+    append(s, 10, 5000);
+    for (n = 1; spool_next(r, &f, &e) == SPOOL_FRAME_READ; n++)
+        CHECK(f.seq == n);
+    CHECK(n == 5000);
+    spool_reader_close(r);
+    spool_close(s);
+}
