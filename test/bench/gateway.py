@@ -56,7 +56,15 @@ class Nginx:
         self.master = subprocess.Popen(["taskset", "-c", str(cpu), NGINX, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"],
                                        stderr=open(folder / "stderr", "w"))
         wait(port)
-        self.worker = int(subprocess.check_output(["pgrep", "-P", str(self.master.pid)]).split()[0])
+        self.worker = self.first_child()
+
+    def first_child(self):
+        for _ in range(200):                    # the master listens before it has a worker
+            found = pathlib.Path(f"/proc/{self.master.pid}/task/{self.master.pid}/children").read_text().split()
+            if found:
+                return int(found[0])
+            time.sleep(0.02)
+        raise SystemExit("nginx has no worker")
 
     def cpu_ns(self):
         return int(pathlib.Path(f"/proc/{self.worker}/schedstat").read_text().split()[0])
@@ -161,9 +169,11 @@ def main():
         files = [d / "1KiB.json", d / "64KiB.json"]
         for f, floats in zip(files, (122, 8000)):
             f.write_text(body(floats))
-        servers = {"up": Nginx(d / "up", upstream_conf(up), up, 0), "moat": Nginx(d / "moat", conf, gate, 1),
-                   "bare": Nginx(d / "bare", bare(conf, gate, plain), plain, 1)}
+        servers = {}
         try:
+            servers["up"] = Nginx(d / "up", upstream_conf(up), up, 0)
+            servers["moat"] = Nginx(d / "moat", conf, gate, 1)
+            servers["bare"] = Nginx(d / "bare", bare(conf, gate, plain), plain, 1)
             if args.soak:
                 soak(servers["moat"], files[0], key, args.soak)
             else:
