@@ -12,6 +12,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 MOAT = pathlib.Path(os.environ.get("MOAT", ROOT / "build/release/moat")).resolve()
 
 
+def nginx_env():
+    """What nginx needs to load a module that was built with AddressSanitizer."""
+    if MOAT.parent.name != "asan":
+        return {}
+    done = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True)
+    return {"LD_PRELOAD": done.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0"}
+
+
 class Result:
     def __init__(self, done):
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
@@ -27,7 +35,7 @@ def moat(tmp_path):
     home.mkdir()
 
     def run(*args, cwd=None, input=None, env=None, timeout=120):
-        full = {**os.environ, "HOME": str(home), "NO_COLOR": "1", **(env or {})}
+        full = {**os.environ, "HOME": str(home), "NO_COLOR": "1", **(nginx_env() if args[0] == "up" else {}), **(env or {})}
         full.pop("XDG_CONFIG_HOME", None)
         return Result(subprocess.run([MOAT, *map(str, args)], cwd=cwd or tmp_path, input=input, env=full, timeout=timeout,
                                      capture_output=True, text=True))
@@ -78,7 +86,7 @@ def spawn(tmp_path, moat):
 
     def start(*args, port=None, cwd=None, env=None):
         log = tmp_path / f"spawn-{len(started)}.log"
-        full = {**os.environ, "HOME": str(moat.home), "NO_COLOR": "1", **(env or {})}
+        full = {**os.environ, "HOME": str(moat.home), "NO_COLOR": "1", **nginx_env(), **(env or {})}
         with open(log, "wb") as out:
             p = subprocess.Popen([MOAT, *map(str, args)], cwd=cwd or tmp_path, env=full, stdout=out, stderr=out)
         p.log = log
