@@ -50,7 +50,8 @@ static bool list_folder(int fd, Names *out)
         if (strcmp(x->d_name, ".") != 0 && strcmp(x->d_name, "..") != 0)
             ok = add_name(out, x->d_name);
     closedir(d);
-    qsort(out->v, out->n, sizeof *out->v, by_bytes);
+    if (out->v != NULL)
+        qsort(out->v, out->n, sizeof *out->v, by_bytes);
     return ok;
 }
 
