@@ -204,7 +204,12 @@ bool dir_make(const char *path, unsigned mode, Err *e)
         memcpy(part, path, i);
         part[i] = '\0';
         struct stat st;
-        if (mkdir(part, mode) == 0 || (errno == EEXIST && stat(part, &st) == 0 && S_ISDIR(st.st_mode)))
+        if (mkdir(part, mode) == 0) {
+            if (!dir_sync(part, e))
+                return false;
+            continue;
+        }
+        if (errno == EEXIST && stat(part, &st) == 0 && S_ISDIR(st.st_mode))
             continue;
         return err_set(e, E_IO, "%s: cannot make the folder: %m", part);
     }

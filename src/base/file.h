@@ -39,7 +39,7 @@ void replace_abort(Replace *r);                        /* fine after commit, and
 bool file_write(int fd, Str bytes, const char *name, Err *e);
 /* Creates `path` with O_EXCL and `mode`; an existing file is E_DENIED and untouched. */
 bool file_create(const char *path, Str bytes, unsigned mode, Err *e);
-bool dir_make(const char *path, unsigned mode, Err *e);/* with parents; existing folders are fine */
+bool dir_make(const char *path, unsigned mode, Err *e);/* with parents, each on the disk; existing ones are fine */
 bool dir_sync(const char *path_in_it, Err *e);         /* fsyncs the folder that holds `path_in_it` */
 bool file_exists(const char *path);
 

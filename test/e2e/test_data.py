@@ -578,6 +578,31 @@ def test_each_system_call_that_fails_is_an_error(data, project, moat, call, erro
     assert failed > 0
 
 
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_each_step_is_on_the_disk_before_the_next(data, project, moat):
+    """What a power cut would show and a kill does not: the order of fsync and rename."""
+    data("commit", "train")
+    write_csv(project / "data/train.csv", 500, seed=9)
+    log = project / "strace.log"
+    done = subprocess.run(["strace", "-f", "-y", "-qq", "-o", log, "-e", "trace=fsync,fdatasync,rename,unlink", moat.path, "data", "commit", "train"],
+                          cwd=project, env={**os.environ, "HOME": str(moat.home)}, capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip("strace may not trace here")
+    steps = []
+    for line in log.read_text().splitlines():
+        m = re.search(r"(fsync|fdatasync)\(\d+<(?:.*/)?([^/>]+)>|(rename)\(.*/([^/\"]+)\"\)|(unlink)\(\".*/([^/\"]+)\"", line)
+        call, name = [x for x in m.groups() if x]
+        name = re.sub(r"[0-9a-f]{64}", "HEX", re.sub(r"^\.new-\w+$", ".new", re.sub(r"^(\..*)\.\w{6}$", r"\1", name)))
+        steps.append((call.replace("fdata", "f"), name))
+
+    def file(name, folder):
+        return [("fsync", "." + name), ("rename", name), ("fsync", folder)]
+    want = [("fsync", ".new"), ("rename", "pack-HEX.moatpack"), ("fsync", "objects"), *file("HEX", "tree"), *file("HEX.json", "statement"),
+            *file("pending", "train"), ("fsync", "ledger.db-wal"), *file("head", "train"), ("unlink", "pending")]
+    rest = iter(steps)
+    assert all(w in rest for w in want), steps
+
+
 def test_full_disk(data, project, moat):
     rng = random.Random(6)
     (project / "images/0/noise.bin").write_bytes(rng.randbytes(400000))
