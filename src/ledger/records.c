@@ -14,6 +14,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a model was verified, with this outcome; the subject is its digest" },
     [RECORD_MODEL_DEPLOY] = { "model.deploy", "name, path, signer, files, bytes, verified, serve",
         "a model server began to answer with a model; the subject is its digest" },
+    [RECORD_MODEL_SCAN] = { "model.scan", "name, path, verdict, scanner, rules, files",
+        "a model was scanned for what loading it would do; the subject is its digest" },
     [RECORD_KEY_NEW] = { "key.new", "name, kind, key_id",
         "a signing key was made; the subject is its key id" },
     [RECORD_GATE_KEY] = { "gate.key", "name, action, id, scopes",

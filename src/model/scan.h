@@ -41,4 +41,42 @@ typedef struct ScanPickle {
  * caller's to explain).  No row is said: the caller knows what the whole is. */
 ScanVerdict scan_pickle(Arena *a, const ScanPickle *p, const ScanOut *out, uint64_t *end);
 
+/* ---- the parent's side: files and folders */
+
+#define SCAN_RULES_VERSION "1"                         /* raise it when a file may get another verdict than before */
+/* What goes into records: "moat 0.1.0". */
+const char *scanner_version(void);
+
+typedef struct ScanRow {                               /* a file, or (inner not empty) a member of one */
+    Str         path, inner, format, why;
+    ScanVerdict verdict;
+} ScanRow;
+
+typedef struct ScanOptions {
+    Str      part;                                     /* "models.scorer", or empty                          */
+    bool     deep;                                     /* read tensor bytes too: hidden archives and pickles */
+    bool     digest;                                   /* of what was scanned, from the same descriptors     */
+    unsigned seconds;                                  /* for one file; 0: SCAN_SECONDS                      */
+} ScanOptions;
+enum { SCAN_SECONDS = 60 };
+
+typedef struct ScanSummary {
+    ScanVerdict verdict;                               /* the largest of all; clean when there was nothing   */
+    uint64_t    files, bytes;
+    ScanRow    *v;                                     /* every file and member, in order of their names     */
+    size_t      n;
+    bool        has_digest;                            /* only when asked, and nothing changed meanwhile     */
+    Digest      digest;                                /* as model_digest() gives it                         */
+} ScanSummary;
+
+/* Scans a file, or every file below a folder, in sandboxed workers.  True when the job was done, whatever was found: what could
+ * not be judged is a row with unscannable or broken.  False when there is nothing to scan at that path, or no worker starts. */
+bool model_scan(Arena *a, const char *path, const ScanOptions *o, Findings *found, ScanSummary *s, Err *e);
+
+/* Appends RECORD_MODEL_SCAN with the digest as subject (none: empty). */
+bool model_scan_record(Ledger *l, Clock clock, Str actor, Str name, const char *path, const ScanSummary *s, Err *e);
+/* What the newest record about this digest says.  False without an error (e->code == E_OK) when there is none by this version
+ * of scanner and rules. */
+bool model_scan_known(Ledger *l, Arena *a, const Digest *model, ScanVerdict *v, Err *e);
+
 #endif
