@@ -24,5 +24,5 @@ if [ -n "$missing" ]; then
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
 fi
 [ "$what" = run ] || exit 0
-libs="libcrypto sqlite3 yaml-0.1 zlib libzstd liblzma libseccomp libcurl libpq libmicrohttpd"
+libs="openssl sqlite3 yaml-0.1 zlib libzstd liblzma libseccomp libcurl libpq libmicrohttpd"
 printf 'LIBS := %s -lbz2\nLIB_CFLAGS := %s\n' "$(pkg-config --libs $libs)" "$(pkg-config --cflags $libs)"
