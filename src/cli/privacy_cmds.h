@@ -1,0 +1,13 @@
+/* privacy_cmds.h - the verbs of `moat privacy`.
+ *
+ * How to add one more: declare the function and its options here, and a row in privacy.c. */
+#ifndef PRIVACY_CMDS_H
+#define PRIVACY_CMDS_H
+#include "cli/cli.h"
+
+int privacy_train_cmd(int argc, char **argv);          /* privacy_train.c   */
+
+enum { PRIVACY_TRAIN_OPTS = 14 };
+extern const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS];
+
+#endif
