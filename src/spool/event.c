@@ -1,91 +1,59 @@
-/* event.c - see event.h.  One table writes, reads and documents the payload. */
+/* event.c - see event.h. */
 #include "spool/event.h"
+#include "spool/fields.h"
 
-typedef enum { TEXT, NUMBER, RAW } Kind;
-
-static const struct {
-    const char *name;
-    Str         key;                                   /* as it stands in the payload: "name": */
-    Kind        kind;
-    size_t      offset;
-    const char *meaning;
-} rows[] = {
-#define ROW(name, kind, meaning) { #name, { "\"" #name "\":", sizeof #name + 2 }, kind, offsetof(Event, name), meaning }
-    ROW(request, TEXT, "id of the request, hex"),
-    ROW(endpoint, TEXT, "the part it went to; absent: no route matched"),
-    ROW(model, TEXT, "SHA-256 of the model behind it"),
-    ROW(key, TEXT, "public id of the API key"),
-    ROW(address, TEXT, "client address"),
-    ROW(method, TEXT, "HTTP method"),
-    ROW(status, NUMBER, "status the client got"),
-    ROW(verdict, TEXT, "pass, refuse (policy) or fail (upstream or us)"),
-    ROW(reason, TEXT, "name of the reason code"),
-    ROW(checks, NUMBER, "bitmask of the checks that ran"),
-    ROW(cost, NUMBER, "units charged to the limits"),
-    ROW(bytes_in, NUMBER, "request body"),
-    ROW(bytes_out, NUMBER, "response body"),
-    ROW(upstream_us, NUMBER, "microseconds waiting for the model"),
-    ROW(total_us, NUMBER, "microseconds in all"),
-    ROW(prediction, RAW, "the released answer, when the policy keeps it"),
+static const Field request_rows[] = {
+#define ROW(name, kind, meaning) FIELD(Event, name, kind, meaning)
+    ROW(request, FIELD_TEXT, "id of the request, hex"),
+    ROW(endpoint, FIELD_TEXT, "the part it went to; absent: no route matched"),
+    ROW(model, FIELD_TEXT, "SHA-256 of the model behind it"),
+    ROW(key, FIELD_TEXT, "public id of the API key"),
+    ROW(address, FIELD_TEXT, "client address"),
+    ROW(method, FIELD_TEXT, "HTTP method"),
+    ROW(status, FIELD_NUMBER, "status the client got"),
+    ROW(verdict, FIELD_TEXT, "pass, refuse (policy) or fail (upstream or us)"),
+    ROW(reason, FIELD_TEXT, "name of the reason code"),
+    ROW(checks, FIELD_NUMBER, "bitmask of the checks that ran"),
+    ROW(cost, FIELD_NUMBER, "units charged to the limits"),
+    ROW(bytes_in, FIELD_NUMBER, "request body"),
+    ROW(bytes_out, FIELD_NUMBER, "response body"),
+    ROW(upstream_us, FIELD_NUMBER, "microseconds waiting for the model"),
+    ROW(total_us, FIELD_NUMBER, "microseconds in all"),
+    ROW(prediction, FIELD_RAW, "the released answer, when the policy keeps it"),
 #undef ROW
 };
 
-static const void *field(const Event *v, size_t i) { return (const char *)v + rows[i].offset; }
+static const Field alert_rows[] = {
+#define ROW(name, kind, meaning) FIELD(AlertEvent, name, kind, meaning)
+    ROW(id, FIELD_TEXT, "the same through all states of one alert"),
+    ROW(state, FIELD_TEXT, "firing, update or resolved"),
+    ROW(rule, FIELD_TEXT, "MOAT-W001 ..."),
+    ROW(severity, FIELD_TEXT, "info, low, medium, high or critical"),
+    ROW(part, FIELD_TEXT, "the part of the pipeline it is about"),
+    ROW(subject, FIELD_TEXT, "feature, group or public id of the client"),
+    ROW(title, FIELD_TEXT, "the rule's title"),
+    ROW(message, FIELD_TEXT, "what was seen"),
+    ROW(fix, FIELD_TEXT, "what to do"),
+    ROW(technique, FIELD_TEXT, "MITRE ATLAS technique, when it is an attack"),
+    ROW(value, FIELD_RAW, "what was measured"),
+    ROW(threshold, FIELD_RAW, "from which value on it alerts"),
+    ROW(since, FIELD_TEXT, "when it began (RFC 3339)"),
+#undef ROW
+};
 
-bool event_put(Buf *b, const Event *v)
-{
-    JsonOut w = json_out(b);
-    json_open(&w, '{');
-    for (size_t i = 0; i < len_of(rows); i++) {
-        Str      text = rows[i].kind == NUMBER ? (Str){ "", 0 } : *(const Str *)field(v, i);
-        uint64_t n = rows[i].kind == NUMBER ? *(const uint64_t *)field(v, i) : 0;
-        if (text.n == 0 && n == 0)
-            continue;
-        if (w.comma)
-            buf_byte(b, ',');
-        buf_str(b, rows[i].key);
-        w.keyed = true;
-        if (rows[i].kind == NUMBER)
-            json_put_u64(&w, n);
-        else if (rows[i].kind == RAW)
-            json_put_raw(&w, text);
-        else
-            json_put_str(&w, text);
-    }
-    json_close(&w, '}');
-    return !b->bad;
-}
-
-static bool take(Arena *a, size_t i, const Json *member, Event *out, Err *e)
-{
-    void *to = (char *)out + rows[i].offset;
-    if (rows[i].kind == NUMBER)
-        return json_u64(member, to) || err_at(e, member->at, "%s: expected a whole number", rows[i].name);
-    if (rows[i].kind == TEXT) {
-        *(Str *)to = json_text(member, (Str){ "", 0 });
-        return member->type == JSON_STRING || err_at(e, member->at, "%s: expected a string", rows[i].name);
-    }
-    defer_buf Buf raw = { 0 };
-    JsonOut       w = json_out(&raw);
-    json_put_tree(&w, member);
-    *(Str *)to = raw.bad ? (Str){ NULL, 0 } : arena_str(a, buf_view(&raw));
-    return ((Str *)to)->p != NULL || err_nomem(e);
-}
+bool event_put(Buf *b, const Event *v) { return fields_put(b, request_rows, len_of(request_rows), v); }
+bool alert_event_put(Buf *b, const AlertEvent *v) { return fields_put(b, alert_rows, len_of(alert_rows), v); }
 
 bool event_get(Arena *a, Str payload, Event *out, Err *e)
 {
     *out = (Event){ 0 };
-    const Json *v = json_parse(a, payload, JSON_STRICT, e);
-    if (v == NULL)
-        return false;
-    if (v->type != JSON_OBJECT)
-        return err_at(e, 0, "an event is a JSON object");
-    for (size_t i = 0; i < len_of(rows); i++) {
-        const Json *member = json_get(v, rows[i].name);
-        if (member != NULL && !take(a, i, member, out, e))
-            return false;
-    }
-    return true;
+    return fields_get(a, payload, request_rows, len_of(request_rows), out, e);
+}
+
+bool alert_event_get(Arena *a, Str payload, AlertEvent *out, Err *e)
+{
+    *out = (AlertEvent){ 0 };
+    return fields_get(a, payload, alert_rows, len_of(alert_rows), out, e);
 }
 
 void event_id(const uint8_t producer[static 16], uint64_t seq, char out[static EVENT_ID])
@@ -105,8 +73,9 @@ void event_id(const uint8_t producer[static 16], uint64_t seq, char out[static E
 
 void event_text(Buf *out)
 {
-    buf_z(out, "# Events\n\nOne JSON object a request, in the spool's frames of kind 1. Members that are not known are absent.\n\n"
-               "| member | meaning |\n|---|---|\n");
-    for (size_t i = 0; i < len_of(rows); i++)
-        buf_printf(out, "| `%s` | %s |\n", rows[i].name, rows[i].meaning);
+    buf_z(out, "# Events\n\nOne JSON object an event. Members that are not known are absent.\n\n"
+               "## Requests\n\nOne a request, in the spool's frames of kind 1.\n\n");
+    fields_text(out, request_rows, len_of(request_rows));
+    buf_z(out, "\n## Alerts\n\nOne for each change of an alert's state, in the spool's frames of kind 2.\n\n");
+    fields_text(out, alert_rows, len_of(alert_rows));
 }

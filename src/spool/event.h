@@ -1,7 +1,7 @@
-/* event.h - what a request event says; one per request, whatever became of it.
+/* event.h - what events say: one for each request, whatever became of it, and one for each change of an alert.
  *
- * The payload of a SPOOL_REQUEST frame is one JSON object with the members of the table in event.c, in that order;
- * empty texts and zero numbers that mean "not known" are left out.  Members are only ever added. */
+ * The payload of a frame is one JSON object with the members of its table in event.c, in that order; empty texts and
+ * zero numbers that mean "not known" are left out.  Members are only ever added. */
 #ifndef EVENT_H
 #define EVENT_H
 #include "format/json.h"
@@ -22,6 +22,23 @@ typedef struct Event {
     uint64_t upstream_us, total_us;                    /* time waiting for the model; time in all            */
     Str      prediction;                               /* released answer as JSON, when the policy keeps it  */
 } Event;
+
+/* The payload of a SPOOL_ALERT frame: written when an alert begins, worsens or ends, by whoever judges. */
+typedef struct AlertEvent {
+    Str id;                                            /* the same through all states: digest of rule, part, subject */
+    Str state;                                         /* firing | update | resolved                         */
+    Str rule, severity;                                /* "MOAT-W001"; as in finding.h                       */
+    Str part, subject;
+    Str title, message, fix;
+    Str technique;                                     /* "AML.T0024.002"; empty when it is no attack        */
+    Str value, threshold;                              /* numbers as JSON                                    */
+    Str since;                                         /* RFC 3339                                           */
+} AlertEvent;
+
+/* Appends the object to b; false only when out of memory. */
+bool alert_event_put(Buf *b, const AlertEvent *v);
+/* Reads it back (texts in the arena); false with *e when it is not an alert. */
+bool alert_event_get(Arena *a, Str payload, AlertEvent *out, Err *e);
 
 /* Appends the object to b; false only when out of memory. */
 bool event_put(Buf *b, const Event *v);

@@ -108,9 +108,11 @@ SpoolRead spool_next(SpoolReader *r, SpoolFrame *out, Err *e)
                 *e = mine;
             return SPOOL_FAILED;
         }
+        if (step(r, out) == SPOOL_FRAME_READ)
+            return SPOOL_FRAME_READ;
         /* Asked before the last look: a frame written in between must not be skipped with its segment. */
         bool more = later_segment(r);
-        if (step(r, out) == SPOOL_FRAME_READ)
+        if (more && step(r, out) == SPOOL_FRAME_READ)
             return SPOOL_FRAME_READ;
         if (!more)
             return SPOOL_END;

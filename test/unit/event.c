@@ -16,6 +16,18 @@ TEST(event, round_trips_and_refuses_other_things)
     CHECK(!event_get(a, S("{\"status\":\"x\"}"), &back, &e) && !event_get(a, S("[]"), &back, &e));
 }
 
+TEST(event, alerts_round_trip)
+{
+    defer_arena Arena *a = arena_new(1 << 20);
+    defer_buf Buf      b = { 0 };
+    Err                e = { 0 };
+    AlertEvent         v = { .id = S("5f"), .state = S("firing"), .rule = S("MOAT-W001"), .severity = S("high"), .value = S("0.25") }, back;
+    CHECK(alert_event_put(&b, &v));
+    CHECK(str_is(buf_view(&b), "{\"id\":\"5f\",\"state\":\"firing\",\"rule\":\"MOAT-W001\",\"severity\":\"high\",\"value\":0.25}"));
+    CHECK(alert_event_get(a, buf_view(&b), &back, &e) && str_is(back.value, "0.25") && str_is(back.state, "firing"));
+    CHECK(!alert_event_get(a, S("{\"rule\":1}"), &back, &e) && !alert_event_get(a, S("3"), &back, &e));
+}
+
 /* Both computed with Python's base64.b32encode. */
 TEST(event, ids_are_base32)
 {
