@@ -28,7 +28,7 @@ typedef struct Noun {
 
 /* One per file of cli/; the list is in main.c. */
 extern const Noun noun_init, noun_map, noun_check, noun_up, noun_report, noun_help, noun_key, noun_model, noun_data, noun_privacy,
-    noun_gate, noun_ledger;
+    noun_gate, noun_watch, noun_ledger;
 
 /* Options every command has; filled before run() is called. */
 typedef struct Common {

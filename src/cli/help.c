@@ -6,12 +6,13 @@
 #include "model/model.h"
 #include "posture/posture.h"
 #include "spool/event.h"
+#include "watch/watch.h"
 
 /* Every trade's rules; a new family is a line here. */
 static const struct { const Rule *rules; const size_t *n; } families[] = {
     { check_rules, &check_rules_len },       { data_rules, &data_rules_len },     { exposure_rules, &exposure_rules_len },
     { gate_rules, &gate_rules_len },         { key_rules, &key_rules_len },       { ledger_rules, &ledger_rules_len },
-    { model_rules, &model_rules_len },
+    { model_rules, &model_rules_len },       { watch_rules, &watch_rules_len },
 };
 
 static int print_buf(Buf *b)

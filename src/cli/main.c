@@ -13,6 +13,7 @@ static const Noun *const nouns[] = {
     &noun_data,
     &noun_privacy,
     &noun_gate,
+    &noun_watch,
     &noun_ledger,
 };
 

@@ -1,9 +1,9 @@
-/* watch - what the gateway saw, and what follows from it.
+/* anchor.h - events under Merkle roots in the ledger.
  *
- * So far one thing: anchoring.  Events lie in the spool, one folder a producer; anchoring reads what is new, puts the
- * payloads under one Merkle root (leaf = H(0x00 || payload), RFC 6962) and appends that root to the ledger as a Record of
- * kind event.batch.  An event is then proved by its place in the batch and the batch's place in the ledger, and a hole in
- * the spool shows as a batch that does not start where the last one ended.
+ * Events lie in the spool, one folder a producer; anchoring reads what is new, puts the payloads under one
+ * Merkle root (leaf = H(0x00 || payload), RFC 6962) and appends that root to the ledger as a Record of kind event.batch.  An
+ * event is then proved by its place in the batch and the batch's place in the ledger, and a hole in the spool shows as a
+ * batch that does not start where the last one ended.
  *
  * The ledger says where each producer's last batch ended, so a crash between reading and appending repeats nothing and
  * skips nothing.  Trusted: the ledger.  Not trusted: the spool's bytes. */
