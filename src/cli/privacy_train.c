@@ -135,13 +135,13 @@ static bool plan(Job *j, const char *training, Err *e)
     j->training = training ? training : "";
     if (t == NULL || !inputs(j, t, e) || !output(j, t, e))
         return false;
-    j->o = (TrainOptions){ isnan(l2_opt) ? t->l2 : l2_opt,
-                           isnan(rate_opt) ? t->rate : rate_opt,
-                           momentum_opt,
-                           epochs_opt < 0 ? t->epochs : (uint64_t)epochs_opt,
-                           batch_opt < 0 ? t->batch : (uint64_t)batch_opt,
-                           seed_opt < 0 ? t->seed : (uint64_t)seed_opt,
-                           scale_of(&j->data) };
+    j->o = (TrainOptions){ .l2 = isnan(l2_opt) ? t->l2 : l2_opt,
+                           .rate = isnan(rate_opt) ? t->rate : rate_opt,
+                           .momentum = momentum_opt,
+                           .epochs = epochs_opt < 0 ? t->epochs : (uint64_t)epochs_opt,
+                           .batch = batch_opt < 0 ? t->batch : (uint64_t)batch_opt,
+                           .seed = seed_opt < 0 ? t->seed : (uint64_t)seed_opt,
+                           .scale = scale_of(&j->data) };
     return true;
 }
 
@@ -149,7 +149,7 @@ static bool plan(Job *j, const char *training, Err *e)
 
 typedef struct Result {
     Matrix data;
-    Softmax model;
+    Mlp    model;
     Score  train, test;
     Str   *class;
     Digest digest;
@@ -184,12 +184,12 @@ static bool work(const Job *j, Result *r, Err *e)
 {
     Pool *pool = pool_new((unsigned)threads_opt);
     bool  ok = load(j, &j->data, &r->data, e) && name_classes(j, r, e);
-    if (ok && !train_softmax(j->arena, pool, &r->data, &j->o, isatty(STDERR_FILENO) ? progress : NULL, NULL, &r->model, &r->train, e))
+    if (ok && !train_model(j->arena, pool, &r->data, &j->o, isatty(STDERR_FILENO) ? progress : NULL, NULL, &r->model, &r->train, NULL, e))
         ok = err_in(e, "%s", j->data.path);
     if (ok && j->test.path != NULL) {
         Matrix test;
         ok = load(j, &j->test, &test, e) &&
-             (measure_softmax(j->arena, pool, &r->model, r->data.class, &test, &r->test, e) || err_in(e, "%s", j->test.path));
+             (measure_model(j->arena, pool, &r->model, r->data.class, &test, &r->test, e) || err_in(e, "%s", j->test.path));
     }
     pool_free(pool);
     return ok;
@@ -202,7 +202,7 @@ static bool save(const Job *j, Result *r, Err *e)
     if (j->data.version.version)
         digest_hex(&j->data.version.root, root);
     const Str extra[][2] = { { S("data_root"), str(root) }, { S("moat"), S(MOAT_VERSION) }, { S("private"), S("false") } };
-    if (!softmax_write(j->arena, &r->model, r->class, extra, len_of(extra), &file, e))
+    if (!model_write(j->arena, &r->model, r->class, extra, len_of(extra), &file, e))
         return false;
     r->digest = sha256(buf_view(&file));
     return file_replace(j->out, buf_view(&file), 0644, e);
@@ -242,7 +242,7 @@ static void put_result(JsonOut *w, const Job *j, const Result *r)
     json_key(w, "sha256"), json_put_z(w, code);
     json_close(w, '}');
     json_key(w, "parameters"), json_open(w, '{');
-    json_key(w, "kind"), json_put_z(w, SOFTMAX_KIND);
+    json_key(w, "kind"), json_put_z(w, mlp_kind(&r->model));
     json_key(w, "l2"), json_put_f64(w, j->o.l2);
     json_key(w, "rate"), json_put_f64(w, j->o.rate);
     json_key(w, "momentum"), json_put_f64(w, j->o.momentum);

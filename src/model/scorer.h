@@ -1,18 +1,16 @@
-/* scorer.h - a softmax model out of the bytes of a safetensors file, ready to answer (num/softmax.h).
+/* scorer.h - a softmax or MLP model out of the bytes of a safetensors file, ready to answer (num/mlp.h).
  *
  * Trusted: nothing; verify the bytes first, then load these very bytes. */
 #ifndef SCORER_H
 #define SCORER_H
 #include "format/safetensors.h"
-#include "num/softmax.h"
+#include "num/mlp.h"
 
 typedef struct Scorer {
-    Softmax        m;
+    Mlp            m;
     const Kernels *kernels;
     Str           *classes;                            /* names; NULL when the file gives none */
 } Scorer;
-
-enum { SCORER_BLOCK = 64 };                            /* rows that are prepared at a time */
 
 /* Copies out of `file`; all lives in the arena. */
 bool scorer_load(Arena *a, Str file, Scorer *out, Err *e);

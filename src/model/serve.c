@@ -128,7 +128,7 @@ static void model_v2(ModelServer *s, const HttpRequest *q, HttpReply *r)
     json_open(&w, '{');
     json_key(&w, "name"), json_put_z(&w, s->o.name);
     json_key(&w, "versions"), json_put_raw(&w, S("[\"1\"]"));
-    json_key(&w, "platform"), json_put_z(&w, "moat_softmax");
+    json_key(&w, "platform"), json_put_z(&w, s->scorer.m.layers == 1 ? "moat_softmax" : "moat_mlp");
     put_tensor(&w, "inputs", KSERVE_INPUT, s->scorer.m.features);
     put_tensor(&w, "outputs", KSERVE_OUTPUT, s->scorer.m.classes);
     json_key(&w, "sha256"), json_put_z(&w, s->digest);

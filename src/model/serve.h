@@ -1,4 +1,4 @@
-/* serve.h - the reference model server: one verified softmax model behind HTTP.
+/* serve.h - the reference model server: one verified softmax or MLP model behind HTTP.
  *
  *     POST /v1/models/M:predict, /v1/models/M/versions/1:predict      KServe v1, TensorFlow Serving
  *     POST /v2/models/M/infer,   /v2/models/M/versions/1/infer        KServe v2 (kserve.h says which JSON)

@@ -23,7 +23,18 @@ static void gradient(const float *const *x, size_t rows, size_t n, const float *
         }
 }
 
-const Kernels kernels_plain = { "plain", products, gradient };
+static void exact(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, const int16_t (*b)[2], size_t outs, int32_t *sum)
+{
+    for (size_t k = 0; k < outs; k++)
+        for (size_t f = 0; f < n; f++) {
+            int64_t s = 0;
+            for (size_t p = 0; p < pairs; p++)
+                s += a[p * stride + f][0] * b[p * outs + k][0] + a[p * stride + f][1] * b[p * outs + k][1];
+            sum[k * n + f] = (int32_t)s;
+        }
+}
+
+const Kernels kernels_plain = { "plain", products, gradient, exact };
 
 const Kernels *kernels(void)
 {

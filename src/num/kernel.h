@@ -4,7 +4,8 @@
  * them together on random sizes, tails and unaligned starts.  kernels() asks the processor; call it once per job and
  * keep the pointer.  Nothing here allocates, reads files or knows what a number means.
  *
- *     kernel.h   products and gradients of a linear layer        softmax.h  multinomial logistic regression
+ *     kernel.h   products and gradients of a linear layer        softmax.h  scores to probabilities
+ *     mlp.h      stacks of dense layers
  *
  * How to add one more: a pointer in Kernels, the plain loop, the fast one, a row in test/unit/num.c.
  * Trusted: the caller's sizes. */
@@ -19,6 +20,9 @@ typedef struct Kernels {
     void (*products)(const float *const *x, size_t rows, size_t n, const float *w, size_t outs, float *out);
     /* sum[k * n + f] = sum over i of g[i * outs + k] * x[i][f]; the fast one adds up in float: keep rows <= 256 */
     void (*gradient)(const float *const *x, size_t rows, size_t n, const float *g, size_t outs, float *sum);
+    /* The same in whole numbers, exactly.  Rows come in pairs whose numbers lie side by side:
+     * sum[k * n + f] = sum over p of a[p * stride + f][0] * b[p * outs + k][0] + a[..][1] * b[..][1], which must fit. */
+    void (*exact)(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, const int16_t (*b)[2], size_t outs, int32_t *sum);
 } Kernels;
 
 extern const Kernels kernels_plain, kernels_avx2;

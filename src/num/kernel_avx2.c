@@ -135,4 +135,80 @@ static void gradient(const float *const *x, size_t rows, size_t n, const float *
     }
 }
 
-const Kernels kernels_avx2 = { "avx2", products, gradient };
+/* ---- whole numbers: pairs of int16 multiply and add into int32 in one instruction */
+
+typedef struct Pairs {
+    const int16_t (*a)[2], (*b)[2];
+    size_t stride, pairs, outs;
+} Pairs;
+
+static __m256i both(const Pairs *q, size_t p, size_t k)
+{
+    int32_t v;
+    memcpy(&v, q->b[p * q->outs + k], sizeof v);
+    return _mm256_set1_epi32(v);
+}
+
+static inline __attribute__((always_inline)) __m256i pairs_at(const Pairs *q, size_t p, size_t f)
+{
+    return _mm256_loadu_si256((const void *)(q->a + p * q->stride + f));
+}
+
+typedef struct Whole {
+    __m256i a0, a1, b0, b1, c0, c1, d0, d1;
+} Whole;
+
+static inline __attribute__((always_inline)) void whole_add(__m256i *sum, __m256i x, __m256i w)
+{
+    *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(x, w));
+}
+
+static void whole_put(int32_t *to, __m256i first, __m256i second)
+{
+    _mm256_storeu_si256((void *)to, first);
+    _mm256_storeu_si256((void *)(to + LANES), second);
+}
+
+/* Two strips of 8 numbers for four outputs; the last outputs may be one and the same. */
+static void exact_wide(const Pairs *q, size_t f, const size_t k[4], int32_t *sum, size_t n)
+{
+    __m256i zero = _mm256_setzero_si256();
+    Whole   s = { zero, zero, zero, zero, zero, zero, zero, zero };
+    for (size_t p = 0; p < q->pairs; p++) {
+        __m256i x = pairs_at(q, p, f), y = pairs_at(q, p, f + LANES), w = both(q, p, k[0]);
+        whole_add(&s.a0, x, w), whole_add(&s.a1, y, w), w = both(q, p, k[1]);
+        whole_add(&s.b0, x, w), whole_add(&s.b1, y, w), w = both(q, p, k[2]);
+        whole_add(&s.c0, x, w), whole_add(&s.c1, y, w), w = both(q, p, k[3]);
+        whole_add(&s.d0, x, w), whole_add(&s.d1, y, w);
+    }
+    whole_put(sum + k[0] * n + f, s.a0, s.a1), whole_put(sum + k[1] * n + f, s.b0, s.b1);
+    whole_put(sum + k[2] * n + f, s.c0, s.c1), whole_put(sum + k[3] * n + f, s.d0, s.d1);
+}
+
+static void exact_narrow(const Pairs *q, size_t f, const size_t k[4], int32_t *sum, size_t n)
+{
+    __m256i mask = mask_of(least(LANES, n - f)), zero = _mm256_setzero_si256();
+    Whole   s = { .a0 = zero, .b0 = zero, .c0 = zero, .d0 = zero };
+    for (size_t p = 0; p < q->pairs; p++) {
+        __m256i x = _mm256_maskload_epi32((const int *)(const void *)(q->a + p * q->stride + f), mask);
+        whole_add(&s.a0, x, both(q, p, k[0])), whole_add(&s.b0, x, both(q, p, k[1]));
+        whole_add(&s.c0, x, both(q, p, k[2])), whole_add(&s.d0, x, both(q, p, k[3]));
+    }
+    _mm256_maskstore_epi32((int *)(sum + k[0] * n + f), mask, s.a0), _mm256_maskstore_epi32((int *)(sum + k[1] * n + f), mask, s.b0);
+    _mm256_maskstore_epi32((int *)(sum + k[2] * n + f), mask, s.c0), _mm256_maskstore_epi32((int *)(sum + k[3] * n + f), mask, s.d0);
+}
+
+static void exact(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, const int16_t (*b)[2], size_t outs, int32_t *sum)
+{
+    Pairs q = { a, b, stride, pairs, outs };
+    for (size_t f = 0, step; f < n; f += step) {
+        bool wide = n - f >= (size_t)2 * LANES;
+        step = wide ? 2 * LANES : LANES;
+        for (size_t k = 0; k < outs; k += 4) {
+            size_t at[4] = { k, least(k + 1, outs - 1), least(k + 2, outs - 1), least(k + 3, outs - 1) };
+            (wide ? exact_wide : exact_narrow)(&q, f, at, sum, n);
+        }
+    }
+}
+
+const Kernels kernels_avx2 = { "avx2", products, gradient, exact };

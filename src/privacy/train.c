@@ -1,13 +1,12 @@
-/* train.c - softmax regression; see privacy.h. */
+/* train.c - the run; see privacy.h. */
 #include "base/rng.h"
-#include "privacy/privacy.h"
+#include "privacy/noise.h"
+#include "privacy/step.h"
 #include <math.h>
-
-enum { BLOCK = 64, BATCH_MAX = 1 << 16 };
 
 /* ---- preparing: mean and scale of the columns */
 
-static void standard(const Matrix *d, Softmax *m)
+static void standard(const Matrix *d, Mlp *m)
 {
     for (size_t f = 0; f < m->features; f++) {
         double sum = 0, squares = 0;
@@ -22,7 +21,7 @@ static void standard(const Matrix *d, Softmax *m)
     }
 }
 
-static void range(const Matrix *d, Softmax *m)
+static void range(const Matrix *d, Mlp *m)
 {
     float most = 0;
     for (uint64_t i = 0; i < d->rows * d->cols; i++)
@@ -31,76 +30,19 @@ static void range(const Matrix *d, Softmax *m)
         m->mean[f] = 0, m->scale[f] = most > 0 ? most : 1;
 }
 
-static void prepare(const Softmax *m, Matrix *d)
+static void fixed(const TrainOptions *o, Mlp *m)
+{
+    for (size_t f = 0; f < m->features; f++)
+        m->mean[f] = (float)o->low, m->scale[f] = (float)(o->high - o->low);
+}
+
+static void prepare(const Mlp *m, Matrix *d)
 {
     for (uint64_t i = 0; i < d->rows; i++)
-        softmax_prepare(m, d->x + i * d->cols, d->x + i * d->cols);
+        mlp_prepare(m, d->x + i * d->cols, d->x + i * d->cols);
 }
 
-/* ---- one batch */
-
-typedef struct Run {
-    const Matrix       *data;
-    const TrainOptions *o;
-    const Kernels      *k;
-    Softmax            *m;
-    const float       **rows;                          /* of the batch                                       */
-    uint32_t           *order, *labels;                /* shuffled row numbers; labels of the batch          */
-    size_t              batch, blocks;
-    float              *probability, *gradient, *bias; /* batch x classes; per block: classes x features, classes */
-    double             *loss;                          /* per block                                          */
-    float              *velocity, *bias_velocity;
-} Run;
-
-/* One block: probabilities, loss, and d loss / d score = p - 1[label], in place. */
-static void block(void *arg, size_t b)
-{
-    Run   *r = arg;
-    size_t from = b * BLOCK, n = r->batch - from < BLOCK ? r->batch - from : BLOCK, outs = r->m->classes;
-    float *p = r->probability + from * outs, *bias = r->bias + b * outs;
-    softmax_predict(r->m, r->k, r->rows + from, n, p);
-    r->loss[b] = 0;
-    memset(bias, 0, outs * sizeof *bias);
-    for (size_t i = 0; i < n; i++) {
-        float *row = p + i * outs, hit = row[r->labels[from + i]];
-        r->loss[b] -= log(hit < 1e-30f ? 1e-30f : hit);
-        row[r->labels[from + i]] -= 1;
-        for (size_t k = 0; k < outs; k++)
-            bias[k] += row[k];
-    }
-    r->k->gradient(r->rows + from, n, r->m->features, p, outs, r->gradient + b * outs * r->m->features);
-}
-
-static void descend(float *w, float *velocity, const float *parts, size_t blocks, size_t n, double mean, double l2, double rate,
-                    double momentum)
-{
-    for (size_t i = 0; i < n; i++) {
-        double g = 0;
-        for (size_t b = 0; b < blocks; b++)
-            g += parts[b * n + i];
-        velocity[i] = (float)(momentum * velocity[i] - rate * (g * mean + l2 * w[i]));
-        w[i] += velocity[i];
-    }
-}
-
-static double batch(Run *r, Pool *pool, size_t from, size_t n, double rate)
-{
-    double loss = 0, mean = 1 / (double)n;
-    r->batch = n, r->blocks = (n + BLOCK - 1) / BLOCK;
-    for (size_t i = 0; i < n; i++) {
-        r->rows[i] = r->data->x + (size_t)r->order[from + i] * r->data->cols;
-        r->labels[i] = r->data->label[r->order[from + i]];
-    }
-    pool_each(pool, r->blocks, block, r);
-    for (size_t b = 0; b < r->blocks; b++)
-        loss += r->loss[b];
-    size_t weights = r->m->classes * r->m->features;
-    descend(r->m->weight, r->velocity, r->gradient, r->blocks, weights, mean, r->o->l2, rate, r->o->momentum);
-    descend(r->m->bias, r->bias_velocity, r->bias, r->blocks, r->m->classes, mean, 0, rate, r->o->momentum);
-    return loss;
-}
-
-/* ---- the run */
+/* ---- what is asked */
 
 static bool usable(const Matrix *d, Err *e)
 {
@@ -113,153 +55,180 @@ static bool usable(const Matrix *d, Err *e)
                        d->bad_row + 1, d->bad_col + 1, d->not_finite);
     if (d->classes < 2)
         return err_set(e, E_FORMAT, "all rows have the same label: there is nothing to tell apart");
-    if (d->classes > SOFTMAX_CLASSES_MAX || d->cols > SOFTMAX_FEATURES_MAX || d->rows > UINT32_MAX)
+    if (d->classes > MLP_CLASSES_MAX || d->cols > MLP_FEATURES_MAX || d->rows >= UINT32_MAX)
         return err_set(e, E_LIMIT, "%zu classes, %" PRIu64 " columns, %" PRIu64 " rows: more than this model takes", d->classes,
                        d->cols, d->rows);
     return true;
 }
 
-static bool options_ok(const TrainOptions *o, Err *e)
+static bool private_ok(const TrainOptions *o, uint64_t rows, Err *e)
 {
-    if (!(o->l2 >= 0) || !(o->rate > 0) || !(o->momentum >= 0 && o->momentum < 1))
-        return err_set(e, E_USAGE, "l2 >= 0, rate > 0 and 0 <= momentum < 1 are wanted");
-    if (o->batch < 1 || o->batch > BATCH_MAX || o->epochs < 1 || o->epochs > 100000)
-        return err_set(e, E_USAGE, "a batch of 1 to %d rows and 1 to 100000 epochs are wanted", BATCH_MAX);
-    return true;
+    if (!(o->sigma >= 0) || (o->sigma > 0 && !(o->clip > 0 && o->clip < 1e15)))
+        return err_set(e, E_USAGE, "a noise multiplier and a clipping norm above 0 are wanted");
+    if (o->sigma == 0)
+        return true;
+    if (o->scale != SCALE_FIXED)
+        return err_set(e, E_USAGE, "with differential privacy columns are scaled by constants, not by what the data hold");
+    if (o->batch > rows)
+        return err_set(e, E_USAGE, "a batch of %" PRIu64 " of %" PRIu64 " rows: the sampling rate is above 1", o->batch, rows);
+    return train_steps(o, rows) < UINT32_MAX || err_set(e, E_LIMIT, "more steps than are counted");
 }
 
-static bool model_new(Arena *a, const Matrix *d, Softmax *m)
+static bool layers_ok(const TrainOptions *o, Err *e)
 {
-    *m = (Softmax){ .features = d->cols, .classes = d->classes };
-    m->weight = arena_get(a, m->features * m->classes, sizeof *m->weight);
-    m->bias = arena_get(a, m->classes, sizeof *m->bias);
+    bool ok = o->hiddens < MLP_LAYERS_MAX;
+    for (size_t l = 0; ok && l < o->hiddens; l++)
+        ok = o->hidden[l] >= 1 && o->hidden[l] <= MLP_WIDTH_MAX;
+    return ok || err_set(e, E_USAGE, "at most %d hidden layers of 1 to %d units are wanted", MLP_LAYERS_MAX - 1, MLP_WIDTH_MAX);
+}
+
+static bool options_ok(const TrainOptions *o, uint64_t rows, Err *e)
+{
+    if (!(o->l2 >= 0) || !(o->rate > 0) || !(o->momentum >= 0 && o->momentum < 1) || !(o->dropout >= 0 && o->dropout < 1))
+        return err_set(e, E_USAGE, "l2 >= 0, rate > 0, 0 <= momentum < 1 and 0 <= dropout < 1 are wanted");
+    if (o->batch < 1 || o->batch > TRAIN_BATCH_MAX || o->epochs < 1 || o->epochs > 100000)
+        return err_set(e, E_USAGE, "a batch of 1 to %d rows and 1 to 100000 epochs are wanted", TRAIN_BATCH_MAX);
+    if (o->scale == SCALE_FIXED && (!isfinite(o->low) || !isfinite(o->high) || !((float)(o->high - o->low) > 0)))
+        return err_set(e, E_USAGE, "columns are scaled from LOW to HIGH, two numbers that rise");
+    return layers_ok(o, e) && private_ok(o, rows, e);
+}
+
+double train_rate(const TrainOptions *o, uint64_t rows) { return (double)o->batch / (double)rows; }
+
+/* Private: E * N / B, rounded up, as an epoch is E * N expected rows. */
+uint64_t train_steps(const TrainOptions *o, uint64_t rows)
+{
+    if (o->sigma > 0)
+        return (o->epochs * rows + o->batch - 1) / o->batch;
+    return (rows + o->batch - 1) / o->batch * o->epochs;
+}
+
+/* ---- the model at the start: one layer begins at 0; more with He's normal, here of the sum of 12 uniforms */
+
+static void start(Dense *d, Rng *r)
+{
+    double sd = sqrt(2 / (double)d->in);
+    for (size_t i = 0; i < d->in * d->out; i++) {
+        double sum = -6;
+        for (int k = 0; k < 12; k++)
+            sum += rng_unit(r);
+        d->weight[i] = (float)(sum * sd);
+    }
+}
+
+static bool model_new(Arena *a, const Matrix *d, const TrainOptions *o, Mlp *m)
+{
+    Rng rng = rng_of(o->seed ^ 0x6D6C70);
+    *m = (Mlp){ .features = d->cols, .classes = d->classes, .layers = o->hiddens + 1 };
     m->mean = arena_get(a, m->features, sizeof *m->mean);
     m->scale = arena_get(a, m->features, sizeof *m->scale);
-    return m->weight && m->bias && m->mean && m->scale;
+    for (size_t l = 0; l < m->layers; l++) {
+        Dense *w = &m->layer[l];
+        w->in = l ? m->layer[l - 1].out : m->features, w->out = l < o->hiddens ? o->hidden[l] : m->classes;
+        w->weight = arena_get(a, w->in, w->out * sizeof *w->weight);
+        w->bias = arena_get(a, w->out, sizeof *w->bias);
+        if (w->weight == NULL || w->bias == NULL)
+            return false;
+        if (m->layers > 1)
+            start(w, &rng);
+    }
+    return m->mean != NULL && m->scale != NULL;
 }
 
-static bool run_new(Arena *a, Run *r)
+static void scale(const Matrix *d, const TrainOptions *o, Mlp *m)
 {
-    size_t n = r->o->batch < r->data->rows ? r->o->batch : r->data->rows, outs = r->m->classes, w = outs * r->m->features;
-    size_t blocks = (n + BLOCK - 1) / BLOCK;
-    r->rows = arena_get(a, n, sizeof *r->rows);
-    r->labels = arena_get(a, n, sizeof *r->labels);
-    r->order = arena_get(a, r->data->rows, sizeof *r->order);
-    r->probability = arena_get(a, n * outs, sizeof(float));
-    r->gradient = arena_get(a, blocks, w * sizeof(float));
-    r->bias = arena_get(a, blocks, outs * sizeof(float));
-    r->loss = arena_get(a, blocks, sizeof(double));
-    r->velocity = arena_get(a, w, sizeof(float));
-    r->bias_velocity = arena_get(a, outs, sizeof(float));
-    if (!r->rows || !r->labels || !r->order || !r->probability || !r->gradient || !r->bias || !r->loss || !r->velocity ||
-        !r->bias_velocity)
-        return false;
-    for (uint32_t i = 0; i < r->data->rows; i++)
-        r->order[i] = i;
-    return true;
+    if (o->scale == SCALE_FIXED)
+        fixed(o, m);
+    else if (o->scale == SCALE_RANGE)
+        range(d, m);
+    else
+        standard(d, m);
 }
 
-static bool epochs(Run *r, Pool *pool, TrainStep *step, void *ctx, Err *e)
+/* ---- the run */
+
+typedef struct Say {
+    TrainStep *step;
+    void      *ctx;
+} Say;
+
+static bool diverged(uint64_t at, Err *e)
 {
-    Rng      rng = rng_of(r->o->seed);
-    uint64_t rows = r->data->rows, per_epoch = (rows + r->o->batch - 1) / r->o->batch, at = 0;
-    double   steps = (double)(per_epoch * r->o->epochs);
-    for (uint64_t epoch = 0; epoch < r->o->epochs; epoch++) {
+    err_set(e, E_FORMAT, "training diverged in epoch %" PRIu64, at);
+    return err_hint(e, "a smaller --rate");
+}
+
+static bool epochs(Step *s, uint32_t *order, Say say, Err *e)
+{
+    Rng      rng = rng_of(s->o->seed);
+    uint64_t rows = s->data->rows, at = 0;
+    double   steps = (double)train_steps(s->o, rows);
+    for (uint32_t i = 0; i < rows; i++)
+        order[i] = i;
+    for (uint64_t epoch = 0; epoch < s->o->epochs; epoch++) {
         double loss = 0;
-        rng_shuffle(&rng, r->order, rows);
-        for (uint64_t from = 0; from < rows; from += r->o->batch, at++) {
-            size_t n = rows - from < r->o->batch ? rows - from : r->o->batch;
-            loss += batch(r, pool, from, n, r->o->rate * (1 - (double)at / steps));
+        rng_shuffle(&rng, order, rows);
+        for (uint64_t from = 0; from < rows; from += s->o->batch, at++) {
+            size_t n = rows - from < s->o->batch ? rows - from : s->o->batch;
+            loss += step_gather(s, order + from, n);
+            step_descend(s, (double)n, s->o->rate * (1 - (double)at / steps));
         }
         if (!(loss - loss == 0))
-            return err_set(e, E_FORMAT, "training diverged in epoch %" PRIu64, epoch + 1), err_hint(e, "a smaller --rate");
-        if (step != NULL)
-            step(ctx, epoch + 1, r->o->epochs, loss / (double)rows);
+            return diverged(epoch + 1, e);
+        if (say.step != NULL)
+            say.step(say.ctx, epoch + 1, s->o->epochs, loss / (double)rows);
     }
     return true;
 }
 
-/* ---- measuring */
-
-typedef struct Measure {
-    const Softmax  *m;
-    const Kernels  *k;
-    const Matrix   *data;
-    const uint32_t *truth;
-    double         *loss;
-    uint64_t       *right;
-    const float   **rows;
-    float          *probability;
-} Measure;
-
-static void measure_block(void *arg, size_t b)
+/* Whether the weights are still numbers; the noise makes this no secret. */
+static bool finite_weights(const Mlp *m)
 {
-    Measure *v = arg;
-    size_t   from = b * BLOCK, left = v->data->rows - from, n = left < BLOCK ? left : BLOCK, outs = v->m->classes;
-    float   *p = v->probability + from * outs;
-    for (size_t i = 0; i < n; i++)
-        v->rows[from + i] = v->data->x + (from + i) * v->data->cols;
-    softmax_predict(v->m, v->k, v->rows + from, n, p);
-    for (size_t i = 0; i < n; i++) {
-        float hit = p[i * outs + v->truth[from + i]];
-        v->loss[b] -= log(hit < 1e-30f ? 1e-30f : hit);
-        v->right[b] += largest(p + i * outs, outs) == v->truth[from + i];
+    bool ok = true;
+    for (size_t l = 0; ok && l < m->layers; l++)
+        for (size_t i = 0; ok && i < m->layer[l].in * m->layer[l].out; i++)
+            ok = isfinite(m->layer[l].weight[i]);
+    return ok;
+}
+
+static bool private_steps(Step *s, uint32_t *drawn, Say say, PrivateRun *run, Err *e)
+{
+    uint64_t rows = s->data->rows, steps = train_steps(s->o, rows), parameters = 0;
+    double   q = train_rate(s->o, rows);
+    for (uint64_t at = 0; at < steps; at++) {
+        s->p.step = (uint32_t)at;
+        step_gather(s, drawn, poisson_draw(s->p.key, s->p.step, (uint32_t)rows, q, drawn));
+        step_descend(s, (double)s->o->batch, s->o->rate * (1 - (double)at / (double)steps));
+        if (say.step != NULL)
+            say.step(say.ctx, at + 1, steps, NAN);
     }
+    for (size_t l = 0; l < s->m->layers; l++)
+        parameters += (s->m->layer[l].in + 1) * s->m->layer[l].out;
+    *run = (PrivateRun){ q, ldexp(1, (int)s->p.bits) / (double)s->p.radius, steps, 0, s->p.bits, 0 };
+    run->law_error = 2 * (double)parameters * (double)steps * NOISE_LAW_ERROR;
+    for (size_t b = 0; b < WAVE; b++)
+        run->dropped += s->p.dropped[b];
+    return finite_weights(s->m) || diverged(s->o->epochs, e);
 }
 
-static bool measure(Arena *a, Pool *pool, const Softmax *m, const Matrix *d, const uint32_t *truth, Score *out, Err *e)
+bool train_model(Arena *a, Pool *pool, Matrix *data, const TrainOptions *o, TrainStep *step, void *ctx, Mlp *out, Score *score,
+                 PrivateRun *run, Err *e)
 {
-    size_t  blocks = (d->rows + BLOCK - 1) / BLOCK;
-    Measure v = { m, kernels(), d, truth, arena_get(a, blocks, sizeof(double)), arena_get(a, blocks, sizeof(uint64_t)),
-                  arena_get(a, d->rows, sizeof(float *)), arena_get(a, d->rows * m->classes, sizeof(float)) };
-    if (!v.loss || !v.right || !v.rows || !v.probability)
-        return err_nomem(e);
-    pool_each(pool, blocks, measure_block, &v);
-    double   loss = 0;
-    uint64_t right = 0;
-    for (size_t b = 0; b < blocks; b++)
-        loss += v.loss[b], right += v.right[b];
-    *out = (Score){ loss / (double)d->rows, (double)right / (double)d->rows, d->rows };
-    return true;
-}
-
-bool train_softmax(Arena *a, Pool *pool, Matrix *data, const TrainOptions *o, TrainStep *step, void *ctx, Softmax *out,
-                   Score *score, Err *e)
-{
-    if (!options_ok(o, e) || !usable(data, e))
+    Step s;
+    Say  say = { step, ctx };
+    *score = (Score){ 0 };
+    if (!usable(data, e) || !options_ok(o, data->rows, e))
         return false;
-    Run r = { .data = data, .o = o, .k = kernels(), .m = out };
-    if (!model_new(a, data, out) || !run_new(a, &r))
+    uint32_t *order = arena_get(a, data->rows, sizeof *order);
+    if (order == NULL || !model_new(a, data, o, out))
         return err_nomem(e);
-    if (o->scale == SCALE_RANGE)
-        range(data, out);
-    else
-        standard(data, out);
+    if (!step_new(a, pool, data, o, out, &s, e))
+        return false;
+    scale(data, o, out);
     prepare(out, data);
-    return epochs(&r, pool, step, ctx, e) && measure(a, pool, out, data, data->label, score, e);
-}
-
-bool measure_softmax(Arena *a, Pool *pool, const Softmax *m, const Str *class, Matrix *data, Score *out, Err *e)
-{
-    uint32_t *truth = arena_get(a, data->rows, sizeof *truth), *map = arena_get(a, data->classes + 1, sizeof *map);
-    if (data->label == NULL || data->rows == 0)
-        return err_set(e, E_FORMAT, "has no labelled rows");
-    if (truth == NULL || map == NULL)
-        return err_nomem(e);
-    if (data->cols != m->features)
-        return err_set(e, E_FORMAT, "has %" PRIu64 " columns; the model was trained on %zu", data->cols, m->features);
-    if (data->not_finite > 0)
-        return err_set(e, E_FORMAT, "row %" PRIu64 ", column %" PRIu64 " is not a finite number", data->bad_row + 1, data->bad_col + 1);
-    for (size_t c = 0; c < data->classes; c++) {
-        size_t k = 0;
-        while (k < m->classes && !str_eq(class[k], data->class[c]))
-            k++;
-        if (k == m->classes)
-            return err_set(e, E_FORMAT, "label '%.*s' does not occur in the training data", STR(data->class[c]));
-        map[c] = (uint32_t)k;
-    }
-    for (uint64_t i = 0; i < data->rows; i++)
-        truth[i] = map[data->label[i]];
-    prepare(m, data);
-    return measure(a, pool, m, data, truth, out, e);
+    if (o->sigma == 0)
+        return epochs(&s, order, say, e) && measure_prepared(a, pool, out, data, data->label, score, e);
+    bool ok = private_steps(&s, order, say, run, e);
+    private_end(&s);
+    return ok;
 }

@@ -75,11 +75,11 @@ TEST(scorer, every_cut_of_a_model_file_is_refused)
 {
     defer_arena Arena *a = arena_new(64 << 20);
     float              w[] = { 1, 2, 3, 4 }, b[] = { 0, 0 }, mean[] = { 0, 0 }, scale[] = { 1, 1 };
-    const Str          meta[][2] = { { S("kind"), S(SOFTMAX_KIND) }, { S("format_version"), S(SOFTMAX_VERSION) } };
-    const SafeTensor   t[] = { { .name = S(SOFTMAX_WEIGHT), .type = SCALAR_F32, .dims = 2, .shape = { 2, 2 }, .data = { (char *)w, 16 } },
-                               { .name = S(SOFTMAX_BIAS), .type = SCALAR_F32, .dims = 1, .shape = { 2 }, .data = { (char *)b, 8 } },
-                               { .name = S(SOFTMAX_MEAN), .type = SCALAR_F32, .dims = 1, .shape = { 2 }, .data = { (char *)mean, 8 } },
-                               { .name = S(SOFTMAX_SCALE), .type = SCALAR_F32, .dims = 1, .shape = { 2 }, .data = { (char *)scale, 8 } } };
+    const Str          meta[][2] = { { S("kind"), S("softmax") }, { S("format_version"), S(MLP_VERSION) } };
+    const SafeTensor   t[] = { { .name = S(MLP_WEIGHT), .type = SCALAR_F32, .dims = 2, .shape = { 2, 2 }, .data = { (char *)w, 16 } },
+                               { .name = S(MLP_BIAS), .type = SCALAR_F32, .dims = 1, .shape = { 2 }, .data = { (char *)b, 8 } },
+                               { .name = S(MLP_MEAN), .type = SCALAR_F32, .dims = 1, .shape = { 2 }, .data = { (char *)mean, 8 } },
+                               { .name = S(MLP_SCALE), .type = SCALAR_F32, .dims = 1, .shape = { 2 }, .data = { (char *)scale, 8 } } };
     defer_buf Buf      file = { 0 };
     Scorer             s;
     Err                e = { 0 };

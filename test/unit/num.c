@@ -1,5 +1,6 @@
 #include "../test.h"
 #include "base/rng.h"
+#include "num/mlp.h"
 #include "num/softmax.h"
 #include <math.h>
 
@@ -44,6 +45,27 @@ TEST(num, every_kernel_agrees_with_the_plain_one)
         agree(&r, 1 + rng_below(&r, ROWS), rng_below(&r, FEATURES + 1), 1 + rng_below(&r, OUTS));
 }
 
+/* Whole numbers have one right answer; sizes reach every strip and tail, starts are unaligned. */
+TEST(num, the_whole_number_kernel_is_exact)
+{
+    enum { PAIRS = 64, N = 70, K = 9 };
+    static int16_t a[PAIRS * N + 3][2], b[PAIRS * K + 3][2];
+    static int32_t want[N * K + 1], got[N * K + 1];
+    Rng            r = rng_of(3);
+    for (size_t i = 0; i < len_of(a); i++)
+        a[i][0] = (int16_t)(rng_below(&r, 2047) - 1023), a[i][1] = (int16_t)(rng_below(&r, 2047) - 1023);
+    for (size_t i = 0; i < len_of(b); i++)
+        b[i][0] = (int16_t)(rng_below(&r, 32767) - 16383), b[i][1] = (int16_t)(rng_below(&r, 32767) - 16383);
+    for (int round = 0; round < 300; round++) {
+        size_t stride = 1 + rng_below(&r, N), n = 1 + rng_below(&r, stride), pairs = rng_below(&r, PAIRS + 1), outs = 1 + rng_below(&r, K);
+        size_t skip = rng_below(&r, 4);
+        want[n * outs] = got[n * outs] = 12345;
+        kernels_plain.exact((const int16_t(*)[2])a + skip, stride, pairs, n, (const int16_t(*)[2])b + skip, outs, want);
+        kernels()->exact((const int16_t(*)[2])a + skip, stride, pairs, n, (const int16_t(*)[2])b + skip, outs, got);
+        CHECK(memcmp(want, got, (n * outs + 1) * sizeof *got) == 0);
+    }
+}
+
 TEST(num, a_kernel_gives_a_row_the_same_bits_wherever_it_stands)
 {
     Rng          r = rng_of(2);
@@ -74,12 +96,12 @@ TEST(num, softmax_is_stable)
 TEST(num, predictions_use_mean_scale_and_bias)
 {
     float        weight[] = { 1, 0, 0, 1 }, bias[] = { 0.5f, 0 }, mean[] = { 1, 2 }, scale[] = { 2, 4 }, p[2];
-    Softmax      m = { 2, 2, weight, bias, mean, scale };
+    Mlp          m = { 2, 2, 1, { { 2, 2, weight, bias } }, mean, scale };
     float        in[] = { 3, 2 }, x[2];
     const float *row = x;
-    softmax_prepare(&m, in, x);
+    mlp_prepare(&m, in, x);
     CHECK(x[0] == 1 && x[1] == 0);
-    softmax_predict(&m, kernels(), &row, 1, p);
+    mlp_predict(&m, kernels(), &row, 1, NULL, p);
     CHECK(fabsf(p[0] - 1 / (1 + expf(-1.5f))) < 1e-6f && fabsf(p[0] + p[1] - 1) < 1e-6f);
     CHECK(largest(p, 2) == 0);
 }

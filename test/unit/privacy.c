@@ -31,31 +31,31 @@ TEST(train, learns_what_can_be_told_apart)
     defer_arena Arena *a = arena_new(64 << 20);
     Matrix             m = clouds(a, 1), fresh = clouds(a, 2);
     TrainOptions       o = options(30, 32);
-    Softmax            model;
+    Mlp                model;
     Score              score, test;
     Err                e = { 0 };
-    CHECK(train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e));
+    CHECK(train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e));
     CHECK(score.accuracy > 0.95 && score.rows == ROWS);
-    CHECK(measure_softmax(a, NULL, &model, m.class, &fresh, &test, &e) && test.accuracy > 0.93);
+    CHECK(measure_model(a, NULL, &model, m.class, &fresh, &test, &e) && test.accuracy > 0.93);
 }
 
 TEST(train, is_the_same_for_any_number_of_threads)
 {
     defer_arena Arena *a = arena_new(64 << 20);
     TrainOptions       o = options(5, 256);
-    Softmax            first = { 0 };
+    Mlp                first = { 0 };
     for (unsigned threads = 1; threads <= 4; threads++) {
         Matrix  m = clouds(a, 1);
-        Softmax model;
+        Mlp     model;
         Score   score;
         Err     e = { 0 };
         Pool   *pool = pool_new(threads);
-        CHECK(train_softmax(a, pool, &m, &o, NULL, NULL, &model, &score, &e));
+        CHECK(train_model(a, pool, &m, &o, NULL, NULL, &model, &score, NULL, &e));
         pool_free(pool);
         if (threads == 1)
             first = model;
-        CHECK(memcmp(model.weight, first.weight, CLASSES * COLS * sizeof(float)) == 0);
-        CHECK(memcmp(model.bias, first.bias, CLASSES * sizeof(float)) == 0);
+        CHECK(memcmp(model.layer[0].weight, first.layer[0].weight, CLASSES * COLS * sizeof(float)) == 0);
+        CHECK(memcmp(model.layer[0].bias, first.layer[0].bias, CLASSES * sizeof(float)) == 0);
     }
 }
 
@@ -84,12 +84,12 @@ TEST(train, descends_along_the_numeric_gradient)
     defer_arena Arena *a = arena_new(64 << 20);
     Matrix             m = clouds(a, 3);
     TrainOptions       o = options(2, ROWS);
-    Softmax            model;
+    Mlp                model;
     Score              score;
     Err                e = { 0 };
     double             w[CLASSES * COLS] = { 0 }, b[CLASSES] = { 0 };
     o.momentum = 0, o.l2 = 0.3, o.rate = 0.5;
-    CHECK(train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e));
+    CHECK(train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e));
     for (int step = 0; step < 2; step++) {
         double g[CLASSES * COLS + CLASSES], rate = o.rate * (1 - step / 2.0), h = 1e-5;
         for (size_t i = 0; i < CLASSES * COLS + CLASSES; i++) {
@@ -106,42 +106,42 @@ TEST(train, descends_along_the_numeric_gradient)
             b[k] -= rate * g[CLASSES * COLS + k];
     }
     for (size_t i = 0; i < CLASSES * COLS; i++)
-        CHECK(fabs(w[i] - model.weight[i]) < 1e-5);
+        CHECK(fabs(w[i] - model.layer[0].weight[i]) < 1e-5);
     for (size_t k = 0; k < CLASSES; k++)
-        CHECK(fabs(b[k] - model.bias[k]) < 1e-5);
+        CHECK(fabs(b[k] - model.layer[0].bias[k]) < 1e-5);
 }
 
 TEST(train, refuses_what_it_cannot_learn_from)
 {
     defer_arena Arena *a = arena_new(64 << 20);
     TrainOptions       o = options(1, 32), bad = options(1, 0);
-    Softmax            model;
+    Mlp                model;
     Score              score;
     Err                e = { 0 };
     Matrix             m = clouds(a, 1);
-    CHECK(!train_softmax(a, NULL, &m, &bad, NULL, NULL, &model, &score, &e) && e.code == E_USAGE);
+    CHECK(!train_model(a, NULL, &m, &bad, NULL, NULL, &model, &score, NULL, &e) && e.code == E_USAGE);
     m.classes = 1;
-    CHECK(!train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e) && strstr(e.message, "same label"));
+    CHECK(!train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e) && strstr(e.message, "same label"));
     m = clouds(a, 1);
     m.not_finite = 1, m.bad_row = 4, m.bad_col = 2;
-    CHECK(!train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e) && strstr(e.message, "row 5, column 3"));
+    CHECK(!train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e) && strstr(e.message, "row 5, column 3"));
     m = clouds(a, 1);
     m.label = NULL;
-    CHECK(!train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e));
+    CHECK(!train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e));
     m = clouds(a, 1);
     o.rate = 1e30, o.epochs = 5;
-    CHECK(!train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e) && strstr(e.message, "diverged"));
+    CHECK(!train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e) && strstr(e.message, "diverged"));
 }
 
 TEST(train, a_constant_column_does_no_harm)
 {
     defer_arena Arena *a = arena_new(64 << 20);
     TrainOptions       o = options(5, 32);
-    Softmax            model;
+    Mlp                model;
     Score              score;
     Err                e = { 0 };
     Matrix             m = clouds(a, 1);
     for (size_t i = 0; i < ROWS; i++)
         m.x[i * COLS + 4] = 1e6f;
-    CHECK(train_softmax(a, NULL, &m, &o, NULL, NULL, &model, &score, &e) && score.accuracy > 0.9);
+    CHECK(train_model(a, NULL, &m, &o, NULL, NULL, &model, &score, NULL, &e) && score.accuracy > 0.9);
 }
