@@ -3,7 +3,7 @@
  * OpenSSL 3 does the arithmetic; we decide what is allowed.  One header each:
  *     digest.h   SHA-256/384/512, hex, base64, HMAC      key.h      Ed25519 and ECDSA keys, key files, signatures
  *     merkle.h   RFC 6962 tree, proofs                   note.h     C2SP signed notes and checkpoints
- *     secret.h   constant-time compare, wipe
+ *     secret.h   constant-time compare, wipe             age.h      files sealed for the holder of a key
  *
  * Trusted: OpenSSL, the key files' owner.  Not trusted: signatures, proofs, notes and public keys from others. */
 #ifndef DIGEST_H
