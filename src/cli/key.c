@@ -1,6 +1,7 @@
 /* key.c - moat key: signing keys of people and houses. */
 #include "base/file.h"
 #include "cli/cli.h"
+#include "crypto/age.h"
 #include <dirent.h>
 #include <sys/stat.h>
 
@@ -22,8 +23,8 @@ static const char *kind_name = "ed25519", *out_path;
 /* ---- new */
 
 typedef struct Made {
-    const char *path;
-    const Key  *key;
+    const char *path, *kind, *half;                    /* half: what to hand out */
+    const Key  *key;                                   /* NULL: an age identity  */
     char        id[DIGEST_HEX];
     bool        recorded;
     uint64_t    seq;
@@ -41,7 +42,7 @@ static bool record(Ledger *l, Made *m, Err *e)
     json_key(&w, "name");
     json_put_z(&w, m->path);
     json_key(&w, "kind");
-    json_put_z(&w, key_kind_name(key_kind(m->key)));
+    json_put_z(&w, m->kind);
     json_key(&w, "key_id");
     json_put_z(&w, m->id);
     json_close(&w, '}');
@@ -56,17 +57,18 @@ static int print_new(const Made *m, const Findings *none)
     defer_buf Buf b = { 0 };
     JsonOut       w = json_out(&b);
     if (!common.json) {
-        printf("%s      %s, private: keep it, and a copy in a safe place\n%s.pub  public: hand it out\nkey id %s\n", m->path,
-               key_kind_name(key_kind(m->key)), m->path, m->id);
+        printf("%s      %s, private: keep it, and a copy in a safe place\n%s  public: hand it out\nkey id %s\n", m->path, m->kind, m->half, m->id);
         return EXIT_CLEAN;
     }
     json_begin(&w, "moat.key.new/1", none);
     json_key(&w, "path");
     json_put_z(&w, m->path);
     json_key(&w, "kind");
-    json_put_z(&w, key_kind_name(key_kind(m->key)));
+    json_put_z(&w, m->kind);
     json_key(&w, "key_id");
     json_put_z(&w, m->id);
+    json_key(&w, "public");
+    json_put_z(&w, m->half);
     json_key(&w, "record");
     if (m->recorded)
         json_put_u64(&w, m->seq);
@@ -75,19 +77,40 @@ static int print_new(const Made *m, const Findings *none)
     return json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
 }
 
-static bool make(Arena *a, Made *m, const Key *k, Ledger *l, Err *e)
+static bool save_signing(Arena *a, Made *m, Err *e)
+{
+    key_id(m->key, m->id);
+    m->half = arena_printf(a, "%s.pub", m->path);
+    return m->half == NULL ? err_nomem(e) : key_save(m->key, m->path, e);
+}
+
+/* The id of an age identity is the digest of its recipient's text. */
+static bool save_sealing(Arena *a, Made *m, Err *e)
+{
+    AgeRecipient r;
+    char         now[TIME_TEXT], text[AGE_TEXT];
+    time_text(clock_ns(clock_system()), now);
+    if (!age_identity_save(m->path, now, &r, e))
+        return false;
+    age_recipient_text(&r, text);
+    Digest d = sha256(str(text));
+    digest_hex(&d, m->id);
+    m->half = arena_str(a, str(text)).p;
+    return m->half != NULL || err_nomem(e);
+}
+
+static bool make(Arena *a, Made *m, Ledger *l, Err *e)
 {
     char *dir = path_dir(a, m->path);
     if (dir == NULL)
         return err_nomem(e);
     if (out_path == NULL && !dir_make(dir, 0700, e))
         return false;
-    if (!key_save(k, m->path, e)) {
+    if (!(m->key ? save_signing(a, m, e) : save_sealing(a, m, e))) {
         if (e->code == E_DENIED)
             err_hint(e, "moat key new --out OTHER");
         return false;
     }
-    key_id(k, m->id);
     return l == NULL || record(l, m, e);
 }
 
@@ -97,19 +120,22 @@ static int run_new(int argc, char **argv)
     defer_ledger Ledger *l = NULL;
     Err                  e = { 0 };
     Pipeline            *p;
-    KeyKind              kind;
-    Made                 m = { 0 };
+    KeyKind              kind = KEY_ED25519;
+    Made                 m = { .kind = kind_name };
+    bool                 sealing = strcmp(kind_name, "age") == 0;
     (void)argv;
     if (argc > 0)
         return usage("moat key new takes no arguments; --out PATH says where");
-    if (!key_kind_parse(str(kind_name), &kind))
-        return usage("--kind wants ed25519, p256, p384 or p521, not '%s'", kind_name);
+    if (!sealing && !key_kind_parse(str(kind_name), &kind))
+        return usage("--kind wants ed25519, p256, p384, p521 or age, not '%s'", kind_name);
+    if (sealing && out_path == NULL)
+        return usage("say where the sealing key goes: --out FILE");
     m.path = cli_key_path(a, out_path, &e);
     if (m.path == NULL || !cli_pipeline_if_any(a, &p, &e) || (p != NULL && (l = cli_ledger(p, &e)) == NULL))
         return die(&e);
-    defer_key Key *k = key_new(kind, &e);
+    defer_key Key *k = sealing ? NULL : key_new(kind, &e);
     m.key = k;
-    return k != NULL && make(a, &m, k, l, &e) ? print_new(&m, findings_new(a)) : die(&e);
+    return (sealing || k != NULL) && make(a, &m, l, &e) ? print_new(&m, findings_new(a)) : die(&e);
 }
 
 /* ---- list */
@@ -281,14 +307,14 @@ static int run_list(int argc, char **argv)
 }
 
 static const Opt new_opts[] = {
-    { "kind", 'k', OPT_TEXT, &kind_name, "KIND", "ed25519 (default), p256, p384 or p521" },
+    { "kind", 'k', OPT_TEXT, &kind_name, "KIND", "ed25519 (default), p256, p384 or p521 sign; age seals" },
     { "out", 'o', OPT_TEXT, &out_path, "PATH", "the private key; the public one is PATH.pub; default ~/.config/moat/key" },
 };
 
 static const Cmd cmds[] = {
-    { "new", "", "make a signing key",
+    { "new", "", "make a signing key, or one that seals models",
       "Writes the private key (PKCS#8, readable by its owner alone) and PATH.pub beside it, and never over an existing file.\n"
-      "Inside a pipeline the ledger records it.\n\n  moat key new\n  moat key new --kind p256 --out release.key",
+      "Inside a pipeline the ledger records it.\n\n  moat key new\n  moat key new --kind p256 --out release.key\n  moat key new --kind age --out seal.key",
       new_opts, len_of(new_opts), run_new },
     { "list", "[DIR]", "show the keys in a folder, and which of them others may read", NULL, NULL, 0, run_list },
 };

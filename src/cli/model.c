@@ -72,6 +72,15 @@ static const Cmd cmds[] = {
       "Without --key and --sha256 moat.yaml must say who signs the model. Exit 0: proven; 1: not; 3: it could not be judged.\n"
       "  moat model verify scorer.safetensors --key release.key.pub", model_verify_opts, len_of(model_verify_opts),
       model_verify_cmd },
+    { "seal", "PATH|NAME", "encrypt a model at rest (age v1): for the holders of keys, or with a passphrase",
+      "Any age reads it. Nothing is removed: delete the plain file yourself when the sealed one is where it belongs.\n"
+      "  moat key new --kind age --out seal.key\n"
+      "  moat model seal scorer.safetensors --recipient age1...", model_seal_opts, len_of(model_seal_opts), model_seal_cmd },
+    { "open", "FILE.age [-- CMD...]", "decrypt a sealed model, or a part of it, or hand it to a program without touching the disk",
+      "Nothing appears under the output's name unless all of it verified.\n"
+      "  moat model open scorer.safetensors.age --identity seal.key\n"
+      "  moat model open scorer.safetensors.age --identity seal.key --memfd -- moat model serve {} --key release.key.pub", model_open_opts,
+      len_of(model_open_opts), model_open_cmd },
     { "serve", "PATH|NAME", "answer for a model that verifies (KServe v1 and v2, TensorFlow Serving)",
       "Loads nothing that its signer or its published digest does not prove. SIGTERM ends it.\n"
       "  moat model serve scorer.safetensors --key release.key.pub --listen 127.0.0.1:8500\n"
@@ -79,4 +88,4 @@ static const Cmd cmds[] = {
       model_serve_opts, len_of(model_serve_opts), model_serve_cmd },
 };
 
-const Noun noun_model = { "model", "model files: sign, verify, serve", cmds, len_of(cmds) };
+const Noun noun_model = { "model", "model files: sign, verify, seal, open, serve", cmds, len_of(cmds) };

@@ -54,7 +54,7 @@ bool armor_get(Str text, Buf *out, Err *e)
     while (at++, next_line(&left, &line))
         if (!add_line(out, line, &last))
             return out->bad ? err_nomem(e) : wrong(e, at, "expected 64 columns of canonical base64, the last line shorter");
-    if (!str_is(line, END) || out->n == 0)
+    if (!str_is(line, END))
         return wrong(e, at, "expected " END);
     return true;
 }

@@ -172,7 +172,7 @@ bool stream_seal(const uint8_t key[static AGE_KEY], Source *in, int out, Pool *p
 
 static AgeFault payload_fault(Err *e, uint64_t chunk, const char *what)
 {
-    err_set(e, E_FORMAT, "payload chunk %" PRIu64 ": %s", chunk + 1, what);
+    err_set(e, E_FORMAT, "chunk %" PRIu64 ": %s", chunk + 1, what);
     return AGE_BAD_PAYLOAD;
 }
 

@@ -16,6 +16,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a model server began to answer with a model; the subject is its digest" },
     [RECORD_MODEL_SCAN] = { "model.scan", "name, path, verdict, scanner, rules, files",
         "a model was scanned for what loading it would do; the subject is its digest" },
+    [RECORD_MODEL_SEAL] = { "model.seal", "name, path, sealed, recipients",
+        "a model was encrypted into the file at path, whose SHA-256 is sealed; the subject is the digest of what was sealed" },
     [RECORD_KEY_NEW] = { "key.new", "name, kind, key_id",
         "a signing key was made; the subject is its key id" },
     [RECORD_GATE_KEY] = { "gate.key", "name, action, id, scopes",
