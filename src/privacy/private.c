@@ -70,21 +70,22 @@ typedef struct RowLayer {
 
 static float magnitude(const float *x, size_t n)
 {
-    float most = 1;
-    for (size_t f = 0; f < n; f++)
+    float most = 1, any = 0;
+    for (size_t f = 0; f < n; f++) {
         most = fabsf(x[f]) > most ? fabsf(x[f]) : most;
-    return most;
+        any += x[f] * 0;                               /* NaN as soon as one is not finite */
+    }
+    return any == 0 && most <= 1e30f ? most : INFINITY;
 }
 
 /* Inputs and the bias's 1 into half `side` of their pairs.  Inputs that are not finite become 0: the row is dropped. */
 static void inputs_whole(const float *x, size_t n, Pair *to, size_t side, RowLayer *r)
 {
     float most = magnitude(x, n), scale = A_MAX / most;
-    bool  sound = most <= 1e30f;
     r->size = (double)most, r->a_square = 0;
     for (size_t f = 0; f <= n; f++) {
         float v = f < n ? x[f] : 1;
-        int   q = sound && v == v ? (int)lrintf(v * scale) : 0;
+        int   q = scale > 0 ? (int)lrintf(v * scale) : 0;
         q = q > A_MAX ? A_MAX : q < -A_MAX ? -A_MAX : q;
         to[f][side] = (int16_t)q;
         r->a_square += q * q;
