@@ -213,6 +213,71 @@ TEST(forest, a_planted_row_is_the_oddest_and_its_feature_is_blamed)
     CHECK(fabs(sum - 1) < 1e-12 && share[6] > 0.5);
 }
 
+/* ---- the fast way */
+
+/* Values of every size and kind; what falls on a threshold exactly is there too, being a sample's own value. */
+static float strange(Rng *r, const float *x, size_t n)
+{
+    static const float odd[] = { NAN, INFINITY, -INFINITY, 0, -0.0f, 3e38f, -3e38f, 1e-40f };
+    switch (rng_below(r, 4)) {
+    case 0:  return odd[rng_below(r, len_of(odd))];
+    case 1:  return x[rng_below(r, n)];
+    default: return (float)((rng_unit(r) - 0.5) * pow(10, (double)rng_below(r, 12) - 6));
+    }
+}
+
+static void same_bits(Arena *a, const Forest *f, const float *x, size_t rows)
+{
+    double *score = arena_get(a, rows + 1, sizeof *score);
+    Pool   *two = pool_new(2);
+    for (int pool = 0; pool < 2; pool++) {
+        score[rows] = 12345;
+        forest_scores(f, pool ? two : NULL, x, rows, score);
+        for (size_t i = 0; i < rows; i++) {
+            double want = forest_score(f, x + i * f->features);
+            CHECK(memcmp(&want, &score[i], sizeof want) == 0);
+        }
+        CHECK(score[rows] == 12345);
+    }
+    pool_free(two);
+}
+
+static void agree_on(uint32_t rows, uint32_t cols, uint32_t samples, uint32_t trees, double width)
+{
+    defer_arena Arena *a = arena_new((size_t)1 << 30);
+    Rng    r = rng_of(rows + cols);
+    float *x = noise(a, rows, cols, rows), *y = arena_get(a, (size_t)rows * cols, sizeof *y);
+    Forest f;
+    for (size_t i = 0; i < (size_t)rows * cols; i++)
+        x[i] = i % cols == 1 ? (float)rng_below(&r, 3) : (float)(x[i] * width);
+    CHECK(forest_fit(a, NULL, &(ForestAsk){ trees, samples, 9 }, x, rows, cols, &f, NULL));
+    for (size_t i = 0; i < (size_t)rows * cols; i++)
+        y[i] = strange(&r, x, (size_t)rows * cols);
+    same_bits(a, &f, x, rows), same_bits(a, &f, y, rows);
+}
+
+TEST(forest, scores_of_many_rows_are_those_of_one_to_the_bit)
+{
+    static const struct { uint32_t rows, cols, samples, trees; double width; } rows[] = {
+        { 511, 4, 256, 100, 1 }, { 512, 4, 256, 100, 1 }, { 575, 1, 256, 100, 1 }, { 4097, 10, 256, 100, 1e30 }, { 8192 + 65, 3, 2, 50, 1e-6 },
+        { 700, 200, 64, 30, 1 }, { 5000, 2, 2048, 20, 1 }, { 3000, 2, 3000, 5, 1 }, { 600, 3, 1, 9, 1 }, { 600, 1, 256, 10, 0 }, { 1000, 5, 256, 100, 2e38 },
+    };
+    for (size_t i = 0; i < len_of(rows); i++)
+        agree_on(rows[i].rows, rows[i].cols, rows[i].samples, rows[i].trees, rows[i].width);
+}
+
+TEST(forest, a_forest_too_large_for_a_program_is_scored_all_the_same)
+{
+    defer_arena Arena *a = arena_new((size_t)1 << 30);
+    float        *x = noise(a, 20000, 1, 4);
+    ForestProgram p = { .a = a };
+    Forest        f;
+    CHECK(forest_fit(a, NULL, &(ForestAsk){ 3, 20000, 1 }, x, 20000, 1, &f, NULL) && !forest_program(&f, &p));
+    same_bits(a, &f, x, 1000);
+    p = (ForestProgram){ .a = a };
+    CHECK(forest_fit(a, NULL, &(ForestAsk){ 3, 1000, 1 }, x, 1000, 1, &f, NULL) && forest_program(&f, &p));
+}
+
 /* ---- the file */
 
 static void example(Arena *a, Forest *f, Buf *file)
