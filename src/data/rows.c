@@ -61,6 +61,8 @@ void row_put(RowSink *s, const Str *parts, size_t n)
     buf_put(&s->leaves, leaf.b, sizeof leaf.b);
     if (s->tap.leaf != NULL)
         s->tap.leaf(s->tap.ctx, s->rows, &leaf);
+    if (s->tap.row != NULL)
+        s->tap.row(s->tap.ctx, s->rows, &leaf, parts, n);
     s->rows++;
     if (s->leaves.n == ROWS_CHUNK * sizeof leaf)
         end_chunk(s);

@@ -21,10 +21,11 @@ typedef enum { ROWS_FILES, ROWS_CSV, ROWS_LINES, ROWS_NPY, ROWS_IDX, ROW_KINDS }
 RowKind     rows_kind(Str declared, Str path);
 const char *rows_kind_name(RowKind k);
 
-/* Told of each row's leaf, in order; for finding out which rows changed. */
+/* Told of each row, in order: its leaf, for finding out which rows changed, and its bytes, for finding out from what. */
 typedef struct RowTap {
     void (*leaf)(void *ctx, uint64_t row, const Digest *leaf);
     void *ctx;
+    void (*row)(void *ctx, uint64_t row, const Digest *leaf, const Str *parts, size_t n);   /* parts are borrowed until it returns */
 } RowTap;
 
 typedef struct RowSum {
