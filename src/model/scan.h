@@ -73,6 +73,13 @@ typedef struct ScanSummary {
  * not be judged is a row with unscannable or broken.  False when there is nothing to scan at that path, or no worker starts. */
 bool model_scan(Arena *a, const char *path, const ScanOptions *o, Findings *found, ScanSummary *s, Err *e);
 
+/* The same for many paths: workers take files of several at a time.  Rows and findings come in the order of the paths.  The digest is
+ * that of the last path; ask for it with one path only. */
+typedef struct Scan Scan;
+Scan *scan_begin(Arena *a, const ScanOptions *o, Findings *found, ScanSummary *s, Err *e);
+bool  scan_add(Scan *s, const char *path, Err *e);     /* false: nothing to scan there; the scan goes on without it */
+bool  scan_end(Scan *s, Err *e);                       /* frees it; needed after every scan_begin that gave one     */
+
 /* Appends RECORD_MODEL_SCAN with the digest as subject (none: empty). */
 bool model_scan_record(Ledger *l, Clock clock, Str actor, Str name, const char *path, const ScanSummary *s, Err *e);
 /* What the newest record about this digest says.  False without an error (e->code == E_OK) when there is none by this version
