@@ -64,6 +64,11 @@ void model_verdict_json(const ModelVerdict *v, JsonOut *w)
 }
 
 static const Cmd cmds[] = {
+    { "scan", "PATH|NAME...", "say what loading a model file would do; every file and archive member, by its content",
+      "Nothing is loaded: the files are parsed in a worker that can open and call nothing. Exit 0: all clean; 1: findings;\n"
+      "3: something could not be judged. In a pipeline the outcome is kept in the ledger.\n"
+      "  moat model scan scorer.pt\n"
+      "  find models -type f | moat model scan --files-from - --json", model_scan_opts, len_of(model_scan_opts), model_scan_cmd },
     { "sign", "PATH|NAME", "sign a model file or folder (OpenSSF Model Signing v1.0)",
       "The signature covers every file, by name and digest. It is written to PATH.sig, for a folder to PATH/model.sig.\n"
       "  moat key new --kind p256 --out release.key\n"
@@ -88,4 +93,4 @@ static const Cmd cmds[] = {
       model_serve_opts, len_of(model_serve_opts), model_serve_cmd },
 };
 
-const Noun noun_model = { "model", "model files: sign, verify, seal, open, serve", cmds, len_of(cmds) };
+const Noun noun_model = { "model", "model files: scan, sign, verify, seal, open, serve", cmds, len_of(cmds) };

@@ -29,7 +29,7 @@ typedef struct Job {                                   /* a file of the batch */
     bool        digest;                                /* counts for the model's digest */
 } Job;
 
-struct Scan {
+struct Scanner {
     Arena       *a;
     ScanOptions  o;
     Findings    *found;
@@ -58,7 +58,7 @@ static bool grow(Arena *a, void *v, size_t n, size_t *cap, size_t size)
     return true;
 }
 
-static void add_row(Scan *s, Str path, Str inner, Str format, ScanVerdict v, Str why)
+static void add_row(Scanner *s, Str path, Str inner, Str format, ScanVerdict v, Str why)
 {
     ScanSummary *m = s->s;
     if (m->n == s->row_cap && !grow(s->a, &m->v, m->n, &s->row_cap, sizeof *m->v)) {
@@ -69,7 +69,7 @@ static void add_row(Scan *s, Str path, Str inner, Str format, ScanVerdict v, Str
     m->verdict = v > m->verdict ? v : m->verdict;
 }
 
-static void add_hit(Scan *s, Job *j, unsigned rule, Severity severity, Str inner, uint64_t byte, Str message)
+static void add_hit(Scanner *s, Job *j, unsigned rule, Severity severity, Str inner, uint64_t byte, Str message)
 {
     Finding f = finding_of(&model_rules[rule], s->o.part, j->path);
     f.severity = severity, f.message = message;
@@ -90,7 +90,7 @@ typedef struct Ear {
 static Str text(Cur *c) { return cur_bytes(c, cur_u32(c)); }
 static Str rest(Cur *c) { return cur_bytes(c, cur_left(c)); }
 
-static bool hear_hit(Scan *s, Job *j, Cur *c)
+static bool hear_hit(Scanner *s, Job *j, Cur *c)
 {
     uint32_t rule = cur_u32(c);
     uint8_t  severity = cur_u8(c);
@@ -102,7 +102,7 @@ static bool hear_hit(Scan *s, Job *j, Cur *c)
     return true;
 }
 
-static bool hear_row(Scan *s, Job *j, Cur *c)
+static bool hear_row(Scanner *s, Job *j, Cur *c)
 {
     uint8_t verdict = cur_u8(c);
     Str     inner = text(c), format = text(c), why = rest(c);
@@ -113,7 +113,7 @@ static bool hear_row(Scan *s, Job *j, Cur *c)
     return true;
 }
 
-static bool hear_frame(Scan *s, Ear *ear, Job *first, size_t n, Str frame)
+static bool hear_frame(Scanner *s, Ear *ear, Job *first, size_t n, Str frame)
 {
     Cur     c = cur_of(frame);
     uint8_t kind = cur_u8(&c);
@@ -127,7 +127,7 @@ static bool hear_frame(Scan *s, Ear *ear, Job *first, size_t n, Str frame)
     return kind == 'H' ? hear_hit(s, j, &c) : kind == 'R' && hear_row(s, j, &c);
 }
 
-static void hear(Scan *s, Ear *ear, Job *first, size_t n)
+static void hear(Scanner *s, Ear *ear, Job *first, size_t n)
 {
     size_t at = 0;
     while (!ear->nonsense && ear->b.n - at >= 4) {
@@ -156,7 +156,7 @@ static int64_t now_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static pid_t start(Scan *s, const Job *v, size_t n, int *from, Err *e)
+static pid_t start(Scanner *s, const Job *v, size_t n, int *from, Err *e)
 {
     BoxFile files[BATCH];
     Box     box = { .seconds = s->o.seconds * (unsigned)n + 1 };
@@ -184,7 +184,7 @@ static pid_t start(Scan *s, const Job *v, size_t n, int *from, Err *e)
 }
 
 /* Until the worker closes its end, says nonsense, or is silent for too long about one file.  True when it is alive no more by itself. */
-static bool listen_to(Scan *s, Ear *ear, Job *first, size_t n, int from)
+static bool listen_to(Scanner *s, Ear *ear, Job *first, size_t n, int from)
 {
     int64_t until = now_ms() + s->o.seconds * INT64_C(1000);
     size_t  done = 0;
@@ -222,7 +222,7 @@ static const char *why_died(Arena *a, int status, bool nonsense, bool alone, uns
 }
 
 /* The jobs [0, n): how many were dealt with. */
-static size_t run(Scan *s, Job *first, size_t n, Err *e)
+static size_t run(Scanner *s, Job *first, size_t n, Err *e)
 {
     int   from, status = 0;
     Ear   ear = { 0 };
@@ -260,7 +260,7 @@ static bool hash_fd(char *chunk, int fd, uint64_t size, Digest *out)
     return h != NULL && at == size;
 }
 
-static void digest_job(Scan *s, const Job *j)
+static void digest_job(Scanner *s, const Job *j)
 {
     Digest d;
     if (!j->digest)
@@ -273,7 +273,7 @@ static void digest_job(Scan *s, const Job *j)
 }
 
 /* Whoever writes into a file while it is judged gets no verdict for it. */
-static void check_unchanged(Scan *s, const Job *j)
+static void check_unchanged(Scanner *s, const Job *j)
 {
     struct stat now;
     bool        same = fstat(j->box.fd, &now) == 0 && now.st_size == j->before.st_size && now.st_mtim.tv_sec == j->before.st_mtim.tv_sec &&
@@ -287,7 +287,7 @@ static void check_unchanged(Scan *s, const Job *j)
 
 /* ---- the batch */
 
-static bool run_batch(Scan *s, Err *e)
+static bool run_batch(Scanner *s, Err *e)
 {
     size_t done = 0, n;
     for (; done < s->n; done += n)
@@ -303,14 +303,14 @@ static bool run_batch(Scan *s, Err *e)
     return all && (!s->full || err_set(e, E_LIMIT, "too many members and findings for the memory allowed"));
 }
 
-static void cannot(Scan *s, Str path, const char *why)
+static void cannot(Scanner *s, Str path, const char *why)
 {
     add_row(s, path, (Str){ "", 0 }, S("unknown"), SCAN_UNSCANNABLE, str(why));
     s->undigested = true;
 }
 
 /* Takes fd. */
-static bool add_file(Scan *s, int fd, Str path, bool digest, Err *e)
+static bool add_file(Scanner *s, int fd, Str path, bool digest, Err *e)
 {
     Job j = { .box = { .fd = fd, .name = path }, .path = path, .digest = digest && s->o.digest };
     if (fd < 0 || fstat(fd, &j.before) != 0 || !S_ISREG(j.before.st_mode)) {
@@ -332,7 +332,7 @@ static int open_beneath(int dir, const char *name)
     return (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 }
 
-static bool add_folder(Scan *s, Disk *d, Err *e)
+static bool add_folder(Scanner *s, Disk *d, Err *e)
 {
     bool ok = disk_list(s->a, d, &(DiskAsk){ 0 }, e);
     Str  signature = ok ? disk_inside(s->a, d, model_signature_path(s->a, d->path)) : (Str){ "", 0 };
@@ -352,9 +352,9 @@ static bool add_folder(Scan *s, Disk *d, Err *e)
 
 /* ---- the whole */
 
-Scan *scan_begin(Arena *a, const ScanOptions *o, Findings *found, ScanSummary *sum, Err *e)
+Scanner *scanner_open(Arena *a, const ScanOptions *o, Findings *found, ScanSummary *sum, Err *e)
 {
-    Scan *s = calloc(1, sizeof *s);
+    Scanner *s = calloc(1, sizeof *s);
     *sum = (ScanSummary){ 0 };
     if (s == NULL || (s->chunk = arena_get(a, 1, CHUNK)) == NULL) {
         free(s);
@@ -365,7 +365,7 @@ Scan *scan_begin(Arena *a, const ScanOptions *o, Findings *found, ScanSummary *s
     return s;
 }
 
-bool scan_add(Scan *s, const char *path, Err *e)
+bool scanner_add(Scanner *s, const char *path, Err *e)
 {
     defer_disk Disk d = { 0 };
     if (!disk_open(s->a, path, &d, e))
@@ -377,7 +377,7 @@ bool scan_add(Scan *s, const char *path, Err *e)
     return add_file(s, fd, arena_str(s->a, str(path)), true, e);
 }
 
-static void put_digest(Scan *s)
+static void put_digest(Scanner *s)
 {
     s->s->has_digest = s->o.digest && !s->undigested && (s->folder || s->digest_count == 1);
     if (s->s->has_digest && s->folder)
@@ -386,7 +386,7 @@ static void put_digest(Scan *s)
         memcpy(s->s->digest.b, s->digests[0].digest, sizeof s->s->digest.b);
 }
 
-bool scan_end(Scan *s, Err *e)
+bool scanner_close(Scanner *s, Err *e)
 {
     bool ok = run_batch(s, e);
     if (ok)
@@ -398,9 +398,9 @@ bool scan_end(Scan *s, Err *e)
 bool model_scan(Arena *a, const char *path, const ScanOptions *o, Findings *found, ScanSummary *sum, Err *e)
 {
     Err   second = { 0 };
-    Scan *s = scan_begin(a, o, found, sum, e);
+    Scanner *s = scanner_open(a, o, found, sum, e);
     if (s == NULL)
         return false;
-    bool added = scan_add(s, path, e), ended = scan_end(s, added ? e : &second);
+    bool added = scanner_add(s, path, e), ended = scanner_close(s, added ? e : &second);
     return added && ended;
 }

@@ -75,10 +75,10 @@ bool model_scan(Arena *a, const char *path, const ScanOptions *o, Findings *foun
 
 /* The same for many paths: workers take files of several at a time.  Rows and findings come in the order of the paths.  The digest is
  * that of the last path; ask for it with one path only. */
-typedef struct Scan Scan;
-Scan *scan_begin(Arena *a, const ScanOptions *o, Findings *found, ScanSummary *s, Err *e);
-bool  scan_add(Scan *s, const char *path, Err *e);     /* false: nothing to scan there; the scan goes on without it */
-bool  scan_end(Scan *s, Err *e);                       /* frees it; needed after every scan_begin that gave one     */
+typedef struct Scanner Scanner;
+Scanner *scanner_open(Arena *a, const ScanOptions *o, Findings *found, ScanSummary *s, Err *e);
+bool     scanner_add(Scanner *s, const char *path, Err *e);     /* false: nothing to scan there; the scan goes on without it */
+bool     scanner_close(Scanner *s, Err *e);                    /* frees it; needed after every scanner_open that gave one     */
 
 /* Appends RECORD_MODEL_SCAN with the digest as subject (none: empty). */
 bool model_scan_record(Ledger *l, Clock clock, Str actor, Str name, const char *path, const ScanSummary *s, Err *e);

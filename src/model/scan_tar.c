@@ -80,7 +80,7 @@ static void judge_members(Walk *w, const Item *it, Judged *j, Arena *a)
         judge_odd(w, j, &x, &m, names);
         m.tensor = str_is(x.name, "storages") || str_is(x.name, "tensors");
         if (x.kind == TAR_FILE)
-            walk_member(w, j, &m);
+            walk_scan_member(w, j, &m);
         else if (x.kind != TAR_FOLDER)
             w->members++, special(w, j, &x, &m);
     }
@@ -141,7 +141,7 @@ static void judge_stream(Walk *w, const Item *it, Judged *j, UnpackKind kind)
     m.inner = a ? inner_path(a, it->inner, m.name.n ? m.name : S("(unpacked)")) : it->inner;
     w->live += b.n, w->total += b.n;
     if (b.n != 0 || end == UNPACK_DONE)
-        walk_member(w, j, &m);
+        walk_scan_member(w, j, &m);
     w->live -= b.n;
     judge_end(w, it, j, end, b.n, used);
 }

@@ -163,7 +163,7 @@ static void judge_rest(Walk *w, const Item *it, uint64_t end, Judged *j)
         return;
     walk_hit(w, j, it, RULE_TRAILING, end + 1, "another file follows the pickle");
     rest.depth++;
-    walk_member(w, j, &rest);
+    walk_scan_member(w, j, &rest);
 }
 
 /* `sure`: it can be nothing else, so it is said whatever comes of it.  Otherwise only what would run, or ends as a pickle does. */
@@ -337,7 +337,7 @@ static void judge_bytes(Walk *w, const Item *it, Judged *j)
     }
 }
 
-ScanVerdict walk_item(Walk *w, const Item *it)
+ScanVerdict walk_scan_item(Walk *w, const Item *it)
 {
     Judged j = { .format = "unknown" };
     judge_bytes(w, it, &j);
@@ -348,7 +348,7 @@ ScanVerdict walk_item(Walk *w, const Item *it)
     return j.verdict;
 }
 
-void walk_member(Walk *w, Judged *j, const Item *it)
+void walk_scan_member(Walk *w, Judged *j, const Item *it)
 {
     if (it->depth > SCAN_DEPTH_MAX) {
         walk_hit(w, j, it, RULE_BOMB, 0, "archives in archives, more than %d deep", SCAN_DEPTH_MAX);
@@ -359,7 +359,7 @@ void walk_member(Walk *w, Judged *j, const Item *it)
         return;
     }
     w->members++;
-    ScanVerdict v = walk_item(w, it);
+    ScanVerdict v = walk_scan_item(w, it);
     rate(j, v, "a member is %s", scan_verdict_name(v));
 }
 
@@ -367,5 +367,5 @@ ScanVerdict scan_bytes(Str bytes, Str name, bool deep, const ScanOut *out)
 {
     Walk w = { .out = out, .deep = deep };
     Item it = { .bytes = bytes, .size = bytes.n, .inner = { "", 0 }, .name = last_part(name) };
-    return walk_item(&w, &it);
+    return walk_scan_item(&w, &it);
 }

@@ -51,9 +51,9 @@ typedef struct Judged {
 } Judged;
 
 /* Judges it with all that is in it and says its row. */
-ScanVerdict walk_item(Walk *w, const Item *it);
+ScanVerdict walk_scan_item(Walk *w, const Item *it);
 /* One member: counts it, says no row when a limit is reached (the container's row says so). */
-void walk_member(Walk *w, Judged *j, const Item *it);
+void walk_scan_member(Walk *w, Judged *j, const Item *it);
 /* Whether it must be seen whole to be judged; `it` holds its beginning. */
 bool walk_wants_all(const Item *it);
 

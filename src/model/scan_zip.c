@@ -201,7 +201,7 @@ static void judge_plain(Archive *r, const ZipEntry *x, const ZipView *v, Item *m
         walk_hit(r->w, r->j, m, RULE_HEADER, x->at + 7, "member says it is encrypted and is not");
     else if (whole && small && !m->tensor && !right_crc(v, m->bytes) && !(x->odd & ZIP_UNLISTED))
         walk_hit(r->w, r->j, m, RULE_HEADER, x->at + 15, "member's checksum is wrong");
-    walk_member(r->w, r->j, m);
+    walk_scan_member(r->w, r->j, m);
 }
 
 static bool bomb(uint64_t packed, uint64_t size) { return size >= SCAN_BOMB_MIN && size / SCAN_RATIO_MAX > packed; }
