@@ -7,17 +7,39 @@ struct GateBody {
     GateVerdict        *v;
     uint64_t            bytes;
     SchemaRun          *run;
+    Features           *features;                      /* NULL: not wanted */
     bool                refused;
     max_align_t         state[];
 };
 
-size_t gate_body_size(const GateEndpoint *ep) { return sizeof(GateBody) + schema_state_size(ep->schema); }
+static size_t features_at(const GateEndpoint *ep) { return (schema_state_size(ep->schema) + 15) & ~(size_t)15; }
+
+size_t gate_body_size(const GateEndpoint *ep)
+{
+    return sizeof(GateBody) + features_at(ep) + (ep->record.features != RECORD_NONE ? features_size(false) : 0);
+}
+
+static bool hear(void *ctx, const JsonEvent *ev)
+{
+    features_event(ctx, ev);
+    return true;
+}
+
+static Features *listen(GateBody *b)
+{
+    static const FeaturesFormat formats[] = { [FORMAT_JSON] = FEATURES_JSON, [FORMAT_TF] = FEATURES_ROWS, [FORMAT_V1] = FEATURES_ROWS,
+                                              [FORMAT_V2] = FEATURES_V2 };
+    Features *f = features_begin((char *)b->state + features_at(b->ep), formats[b->ep->format], false);
+    schema_listen(b->run, hear, f);
+    return f;
+}
 
 GateBody *gate_body_begin(const GateEndpoint *ep, void *memory, GateVerdict *v)
 {
     GateBody *b = memory;
     b->ep = ep, b->v = v, b->bytes = 0, b->refused = false;
     b->run = schema_begin(ep->schema, b->state);
+    b->features = v->record && ep->record.features != RECORD_NONE ? listen(b) : NULL;
     v->checks |= CHECK_SIZE | CHECK_JSON | (ep->schema ? CHECK_SCHEMA : 0);
     return b;
 }
@@ -58,3 +80,9 @@ bool gate_body_end(GateBody *b)
 }
 
 uint64_t gate_body_bytes(const GateBody *b) { return b->bytes; }
+
+const Features *gate_body_features(GateBody *b, Str *text)
+{
+    *text = b->features != NULL && !b->refused ? features_end(b->features) : (Str){ "", 0 };
+    return b->features;
+}

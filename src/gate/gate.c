@@ -160,10 +160,17 @@ static bool check_limits(const GateEnv *env, const GateEndpoint *ep, const GateR
     return true;
 }
 
+static bool is_recorded(const RecordPolicy *p, uint64_t chance)
+{
+    if (p->features != RECORD_SAMPLED)
+        return p->features == RECORD_ALL;
+    return (double)(chance >> 11) * 0x1p-53 < p->share;
+}
+
 bool gate_head(const GateEnv *env, const GateEndpoint *ep, const GateRequest *r, GateVerdict *v)
 {
     KeyRecord key = { 0 };
-    *v = (GateVerdict){ .cost = 1 };
+    *v = (GateVerdict){ .cost = 1, .record = ep != NULL && is_recorded(&ep->record, r->chance) };
     return check_route(ep, r, v) && check_explain(ep, r, v) && check_key(env, ep, r, &key, v) && check_body_headers(ep, r, v) &&
            check_limits(env, ep, r, &key, v);
 }

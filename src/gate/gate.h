@@ -18,6 +18,7 @@
  * when it has a setting, a key in pipeline/ and its member in policy.c.  The adapter does not change. */
 #ifndef GATE_H
 #define GATE_H
+#include "gate/features.h"
 #include "gate/key.h"
 #include "gate/policy.h"
 #include "gate/slots.h"
@@ -44,6 +45,7 @@ typedef struct GateRequest {                           /* all texts borrowed unt
     bool     tls;
     uint64_t now_ns;                                   /* CLOCK_MONOTONIC: limits                             */
     int64_t  now_s;                                    /* wall clock: validity of keys                        */
+    uint64_t chance;                                   /* 64 random bits: which requests are sampled          */
 } GateRequest;
 
 typedef struct GateEnv {                               /* what a worker holds */
@@ -71,10 +73,14 @@ bool      gate_body_feed(GateBody *b, Str bytes);
 /* After the last byte.  False: refused. */
 bool      gate_body_end(GateBody *b);
 uint64_t  gate_body_bytes(const GateBody *b);
+/* Of a body that was let in, its first row for the event; NULL when the policy does not want it.  Call it once, after
+ * gate_body_end(); *text is borrowed and empty when there is no such row. */
+const Features *gate_body_features(GateBody *b, Str *text);
 
 /* ---- the answer */
 
-typedef enum { RESPONSE_PASS, RESPONSE_HOLD, RESPONSE_REFUSE } GateResponseAction;
+typedef enum { RESPONSE_PASS, RESPONSE_LOOK, RESPONSE_HOLD, RESPONSE_REFUSE } GateResponseAction;
+enum { GATE_LOOK_MAX = 256 << 10 };
 
 typedef struct GateResponse {
     unsigned status;
@@ -83,10 +89,14 @@ typedef struct GateResponse {
     bool     head;                                     /* the request was HEAD: there is no body */
 } GateResponse;
 
-/* PASS: the bytes go through untouched (control off, not a 2xx, 304, HEAD).  HOLD: collect the body, at most
+/* PASS: the bytes go through untouched (control off, not a 2xx, 304, HEAD).  LOOK: they go through, and the event wants to
+ * know what they said: keep a copy of at most GATE_LOOK_MAX bytes for gate_response_look().  HOLD: collect the body, at most
  * RESP_MAX bytes (more: gate_refuse(v, GATE_RESPONSE_SIZE)), then gate_response_end().  REFUSE: 502, *v says why. */
 GateResponseAction gate_response_begin(const GateEndpoint *ep, const GateResponse *r, GateVerdict *v);
 /* The controlled body into `out` (cleared first; keep one per worker).  False: 502. */
 bool gate_response_end(const GateEndpoint *ep, Str body, Buf *out, RespInfo *info, GateVerdict *v);
+/* What an answer says, as it came from the model; *info is zeroed when it says nothing that we understand.  `scratch` is
+ * overwritten. */
+void gate_response_look(const GateEndpoint *ep, Str body, Buf *scratch, RespInfo *info);
 
 #endif

@@ -159,6 +159,26 @@ static bool read_control(const Reader *r, const Json *node, GateEndpoint *ep)
     return true;
 }
 
+/* Policies of before this member record the answer and no features. */
+static bool read_record(const Reader *r, const Json *node, GateEndpoint *ep)
+{
+    static const char *const keys[] = { "features", "share", "prediction" };
+    static const char *const features[] = { "none", "sampled", "all" }, *const predictions[] = { "none", "released", "computed" };
+    const Json *o = json_get(node, "record");
+    size_t      which, answer;
+    ep->record = (RecordPolicy){ .prediction = PREDICTION_RELEASED };
+    if (o == NULL)
+        return true;
+    if (!only(r, o, keys, len_of(keys), "record") || !choice(r, o, "features", features, len_of(features), &which) ||
+        !choice(r, o, "prediction", predictions, len_of(predictions), &answer))
+        return false;
+    double share = json_num(json_get(o, "share"), -1);
+    if (!(share >= 0 && share <= 1))
+        return bad(r, o, "record.share", "wants a share from 0 to 1");
+    ep->record = (RecordPolicy){ (RecordFeatures)which, share, (RecordPrediction)answer };
+    return true;
+}
+
 static bool read_headers(const Reader *r, const Json *node, GateEndpoint *ep)
 {
     static const struct { const char *name; unsigned bit; } known[] = {
@@ -254,7 +274,7 @@ static bool read_schema(const Reader *r, const Json *node, GateEndpoint *ep)
 static bool read_endpoint(Reader *r, const Json *node, GateEndpoint *ep)
 {
     static const char *const keys[] = { "name", "route", "methods", "format", "model", "model_sha256", "upstream", "content_types",
-                                        "max_body", "keys", "key_headers", "scope", "limits", "output", "body_schema" };
+                                        "max_body", "keys", "key_headers", "scope", "limits", "output", "record", "body_schema" };
     static const char *const formats[] = { "json", "tf-serving", "kserve-v1", "kserve-v2" };
     static const char *const required[] = { "off", "required" };
     size_t format, keys_required;
@@ -269,7 +289,7 @@ static bool read_endpoint(Reader *r, const Json *node, GateEndpoint *ep)
     ep->format = (GateFormat)format;
     ep->keys_required = keys_required == 1;
     return read_route(r, node, ep) && read_methods(r, node, ep) && read_types(r, node, ep) && read_headers(r, node, ep) &&
-           read_model(r, node, ep) && read_limits(r, node, ep) && read_control(r, node, ep) && read_schema(r, node, ep);
+           read_model(r, node, ep) && read_limits(r, node, ep) && read_control(r, node, ep) && read_record(r, node, ep) && read_schema(r, node, ep);
 }
 
 /* ---- the set */

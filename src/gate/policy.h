@@ -16,6 +16,15 @@ typedef enum { FORMAT_JSON, FORMAT_TF, FORMAT_V1, FORMAT_V2 } GateFormat;
 enum { KEY_IN_AUTHORIZATION = 1, KEY_IN_X_API_KEY = 2, KEY_IN_API_KEY = 4 };   /* which headers hold a credential */
 enum { GATE_ENDPOINTS_MAX = 4096, GATE_BODY_MAX = 1 << 30, POLICY_FILE_MAX = 64 << 20 };
 
+/* What of a request and its answer goes into the event. */
+typedef enum { RECORD_NONE, RECORD_SAMPLED, RECORD_ALL } RecordFeatures;
+typedef enum { PREDICTION_NONE, PREDICTION_RELEASED, PREDICTION_COMPUTED } RecordPrediction;
+typedef struct RecordPolicy {
+    RecordFeatures   features;
+    double           share;                            /* RECORD_SAMPLED: of the requests, 0 to 1 */
+    RecordPrediction prediction;
+} RecordPolicy;
+
 typedef struct GateLimit {
     Gcra     g;
     bool     per_key;                                  /* else per client address (IPv6: per /64) */
@@ -43,6 +52,7 @@ typedef struct GateEndpoint {
     GateLimit  limits[GATE_LIMITS_MAX];
     size_t     limit_count;
     RespPolicy control;
+    RecordPolicy record;
     Str        allow;                                  /* the Allow header of a 405 */
 } GateEndpoint;
 

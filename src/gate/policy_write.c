@@ -65,6 +65,17 @@ static void put_output(JsonOut *w, const Endpoint *ep)
     json_close(w, '}');
 }
 
+static void put_record(JsonOut *w, const Endpoint *ep)
+{
+    json_key(w, "record");
+    json_open(w, '{');
+    json_member(w, "features", ep->record_features);
+    json_key(w, "share");
+    json_put_f64(w, ep->record_share);
+    json_member(w, "prediction", ep->record_prediction);
+    json_close(w, '}');
+}
+
 /* The digest of a model that is one file and is here; a folder, or a model that lives elsewhere, has none. */
 static void put_model(JsonOut *w, const Pipeline *p, const Endpoint *ep)
 {
@@ -121,6 +132,7 @@ static bool put_endpoint(JsonOut *w, const Pipeline *p, const Endpoint *ep, Aren
     json_member(w, "scope", ep->scope.n ? ep->scope : ep->part.name);
     put_limits(w, ep);
     put_output(w, ep);
+    put_record(w, ep);
     if (!put_schema(w, p, ep, a, e))
         return false;
     json_close(w, '}');

@@ -9,13 +9,18 @@
 /* Handles the value at *at and moves behind it. */
 static bool rows(Ctl *c, size_t *at, unsigned depth);
 
-static bool round_at(Ctl *c, size_t *at)
+static bool round_at(Ctl *c, size_t *at, bool is_row)
 {
     Str literal = literal_at(c, *at);
     copy_up_to(c, *at);
     c->copied += literal.n;
     *at += literal.n;
-    return put_number(c, literal);
+    size_t from = c->out->n;
+    if (!put_number(c, literal))
+        return false;
+    if (is_row && !c->out->bad)
+        note_value(c, from);
+    return true;
 }
 
 typedef struct Kinds {                                 /* what an array is made of */
@@ -60,7 +65,7 @@ static bool rows_array(Ctl *c, size_t *at, unsigned depth)
 static bool rows(Ctl *c, size_t *at, unsigned depth)
 {
     if (walk_is_number(c->body, *at))
-        return round_at(c, at);
+        return round_at(c, at, depth == 1);
     char b = walk_byte(c->body, *at);
     if (b == '[')
         return depth == 0 ? rows_inside(c, at, 1) : rows_array(c, at, depth + 1);
@@ -99,7 +104,7 @@ static bool round_everywhere(Ctl *c)
     for (size_t at = 0; at < body.n;)
         if (!walk_is_number(body, at))
             at = body.p[at] == '"' ? walk_end(body, at) : at + 1;
-        else if (!round_at(c, &at))
+        else if (!round_at(c, &at, false))
             return false;
     return true;
 }

@@ -28,6 +28,8 @@ typedef struct RespInfo {                              /* for the event: the fir
     bool     has_label;
     uint64_t label;                                    /* its arg-max */
     double   score;
+    bool     has_value;                                /* no vector: the first row is a single number */
+    double   value;
 } RespInfo;
 
 /* Appends the controlled answer to `out` (cleared by the caller; a worker may keep one and reuse its memory).

@@ -26,6 +26,8 @@ static inline bool literal_is_integer(Str literal)     /* no point, no exponent 
     return true;
 }
 void copy_up_to(Ctl *c, size_t at);
+/* The number that was just put from `from` on, when it is the whole answer to the first row. */
+void note_value(Ctl *c, size_t from);
 bool put_number(Ctl *c, Str literal);                  /* rounded, when the policy rounds */
 
 /* The numbers of an array, one after the other, however they are nested. */

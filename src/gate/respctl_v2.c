@@ -86,11 +86,23 @@ static bool put_tensor(Ctl *c, const Tensor *t)
     for (uint64_t i = 0; t->rank < 2 && i < t->elements && numbers_next(&n, &literal); i++) {
         if (i > 0)
             buf_byte(c->out, ',');
+        size_t from = c->out->n;
         if (!put_number(c, literal))
             return false;
+        if (i == 0 && !c->out->bad)
+            note_value(c, from);
     }
     buf_byte(c->out, ']');
     return true;
+}
+
+/* Class numbers leave as they are; the first is the answer when there are no scores. */
+static void note_whole(Ctl *c, size_t at)
+{
+    Numbers n = { { c->body.p, walk_end(c->body, at) }, at };
+    Str     literal;
+    if (c->info->vectors == 0 && !c->info->has_value && numbers_next(&n, &literal))
+        c->info->has_value = number_f64(literal, &c->info->value);
 }
 
 static bool tensor(Ctl *c, size_t at)
@@ -111,6 +123,8 @@ static bool tensor(Ctl *c, size_t at)
         return false;
     if (leaves != t.elements)
         return err_at(c->e, t.data, "%" PRIu64 " elements where the shape says %" PRIu64, leaves, t.elements);
+    if (!t.scores && !t.text)
+        note_whole(c, t.data);
     return !t.scores || put_tensor(c, &t);
 }
 

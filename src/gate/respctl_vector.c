@@ -19,6 +19,12 @@ bool put_number(Ctl *c, Str literal)
     return decimal_round(literal, (unsigned)c->p->round, c->out) || err_set(c->e, E_FORMAT, "a number out of range");
 }
 
+void note_value(Ctl *c, size_t from)
+{
+    if (c->info->vectors == 0 && !c->info->has_value)
+        c->info->has_value = number_f64((Str){ c->out->p + from, c->out->n - from }, &c->info->value);
+}
+
 bool numbers_next(Numbers *n, Str *literal)
 {
     while (n->at < n->t.n && !walk_is_number(n->t, n->at))

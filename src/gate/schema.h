@@ -23,7 +23,7 @@
  * How to add a keyword: a row in the table of schema_words.c, its member in schema_node.h, a line in schema_check.c. */
 #ifndef SCHEMA_H
 #define SCHEMA_H
-#include "base/base.h"
+#include "format/json.h"
 
 typedef struct Schema Schema;                          /* immutable once compiled: share it between threads */
 typedef struct SchemaRun SchemaRun;
@@ -44,6 +44,8 @@ Schema *schema_compile(Arena *a, Str text, Err *e);
 size_t schema_state_size(const Schema *s);
 /* `memory` needs no clearing and no freeing; it must not move.  The schema is borrowed. */
 SchemaRun *schema_begin(const Schema *s, void *memory);
+/* Shows every event of the body to `fn` as well, before it is judged; its answer does not matter. */
+void schema_listen(SchemaRun *r, JsonFn *fn, void *ctx);
 /* Any cut.  False as soon as the body is refused: *f is filled then, and only then. */
 bool schema_feed(SchemaRun *r, Str bytes, SchemaFault *f);
 /* True when the bytes were one whole document that the schema allows. */

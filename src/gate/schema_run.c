@@ -317,6 +317,19 @@ SchemaRun *schema_begin(const Schema *s, void *memory)
     return r;
 }
 
+static bool on_event_heard(void *ctx, const JsonEvent *ev)
+{
+    SchemaRun *r = ctx;
+    r->listen(r->listen_ctx, ev);
+    return r->s == &any_json || on_event(r, ev);
+}
+
+void schema_listen(SchemaRun *r, JsonFn *fn, void *ctx)
+{
+    r->listen = fn, r->listen_ctx = ctx;
+    r->push.conf.fn = on_event_heard;
+}
+
 /* What the parser refused; what a check refused is in *f already. */
 static bool refuse(const Err *e, SchemaFault *f)
 {

@@ -35,6 +35,8 @@ struct SchemaRun {
     uint32_t      task_n, skip;                        /* skip: nothing applies inside the bracket of depth skip - 1 */
     uint16_t      path_n;
     char          path[SCHEMA_POINTER];                /* up to the member being read; elements of arrays excepted */
+    JsonFn       *listen;                              /* sees every event first; NULL: nobody does */
+    void         *listen_ctx;
     JsonPush      push;
 };
 

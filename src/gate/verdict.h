@@ -73,6 +73,7 @@ typedef struct GateVerdict {
     uint32_t   cost;
     char       key_id[9];                              /* the key's public id, or ""                    */
     uint32_t   org;
+    bool       record;                                 /* the event gets the features                    */
     uint64_t   at;                                     /* 1 + byte of the body where it went wrong      */
     char       param[GATE_PARAM_MAX];                  /* JSON Pointer to the place in the body, or ""  */
     const char *keyword;                               /* schema keyword that failed, or NULL           */

@@ -42,19 +42,24 @@ static uint64_t upstream_us(const ngx_http_request_t *r)
     return us;
 }
 
-static Str prediction(const RespInfo *i, char *out, size_t size)
+static Str prediction(const RespInfo *i, bool wanted, char *out, size_t size)
 {
-    char score[NUMBER_TEXT];
-    if (!i->has_label)
-        return (Str){ 0 };
-    int n = snprintf(out, size, "{\"label\":%" PRIu64 ",\"score\":%.*s}", i->label, (int)number_text(i->score, score), score);
+    char number[NUMBER_TEXT];
+    int  n = 0;
+    if (wanted && i->has_label)
+        n = snprintf(out, size, "{\"label\":%" PRIu64 ",\"score\":%.*s}", i->label, (int)number_text(i->score, number), number);
+    else if (wanted && i->has_value)
+        n = snprintf(out, size, "{\"value\":%.*s}", (int)number_text(i->value, number), number);
     return (Str){ out, (size_t)n };
 }
 
 static void put_event(ngx_http_request_t *r, const MoatRequest *m, Buf *out)
 {
-    char endpoint[300], model[DIGEST_HEX], answer[128];
+    char endpoint[300], model[DIGEST_HEX], answer[128], before[128];
     bool routed = m->ep != NULL;
+    RecordPrediction keep = routed ? m->ep->record.prediction : PREDICTION_NONE;
+    Str              row = { 0 };
+    const Features  *f = m->body != NULL ? gate_body_features(m->body, &row) : NULL;
     if (routed)
         snprintf(endpoint, sizeof endpoint, "endpoints.%.*s", (int)(m->ep->name.n & 0xff), m->ep->name.p);
     if (routed && m->ep->has_digest)
@@ -65,7 +70,10 @@ static void put_event(ngx_http_request_t *r, const MoatRequest *m, Buf *out)
         .address = str_of(r->connection->addr_text), .method = str_of(r->method_name), .status = status_of(r),
         .verdict = str(verdict_of(&m->v)), .reason = str(gate_reason_name(m->v.reason)), .checks = m->v.checks,
         .cost = m->v.checks & CHECK_LIMIT ? m->v.cost : 0, .bytes_in = (uint64_t)r->request_length, .bytes_out = (uint64_t)r->connection->sent,
-        .upstream_us = upstream_us(r), .total_us = total_us(r), .prediction = prediction(&m->info, answer, sizeof answer),
+        .upstream_us = upstream_us(r), .total_us = total_us(r),
+        .prediction = prediction(&m->info, keep != PREDICTION_NONE, answer, sizeof answer),
+        .computed = prediction(&m->computed, keep == PREDICTION_COMPUTED, before, sizeof before), 
+        .instances = f != NULL && (row.n > 0 || f->cut) ? f->rows : 0, .features = row,
     });
 }
 

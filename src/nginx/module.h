@@ -60,7 +60,7 @@ typedef struct MoatLoc {
     const GateEndpoint *ep;                            /* NULL with MOAT_ON: `moat deny`, no endpoint here  */
 } MoatLoc;
 
-typedef enum { ANSWER_PASS, ANSWER_HOLD, ANSWER_DONE, ANSWER_PROBLEM } MoatAnswer;
+typedef enum { ANSWER_PASS, ANSWER_LOOK, ANSWER_HOLD, ANSWER_DONE, ANSWER_PROBLEM } MoatAnswer;
 
 enum { MOAT_ID = 32 };
 
@@ -75,7 +75,7 @@ typedef struct MoatRequest {
     MoatAnswer   answer;
     u_char      *held;                                 /* the upstream's answer, while output control needs all of it */
     size_t       held_len, held_cap;
-    RespInfo     info;
+    RespInfo     info, computed;                       /* of the answer as released; as the model gave it */
 } MoatRequest;
 
 static inline Str str_of(ngx_str_t s) { return (Str){ (char *)s.data, s.len }; }

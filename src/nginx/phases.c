@@ -1,5 +1,6 @@
 /* phases.c - the two questions of a request: before its body, and after it. */
 #include "nginx/module.h"
+#include "base/rng.h"
 
 ngx_int_t moat_refused(ngx_http_request_t *r, MoatRequest *m)
 {
@@ -82,6 +83,7 @@ static ngx_int_t judge(ngx_http_request_t *r, MoatRequest *m, const GateEndpoint
     m->uri_changes = r->uri_changes;
     m->http_version = r->http_version;
     moat_request(r, &q);
+    q.chance = siphash(main_of(r)->id_key, (Str){ m->id, MOAT_ID });
     m->wants_body = gate_wants_body(&q);
     if (!known_version(r))
         gate_refuse(&m->v, GATE_PROTOCOL);

@@ -114,7 +114,9 @@ static ngx_int_t answer_header(ngx_http_request_t *r, MoatRequest *m)
         r->filter_need_in_memory = r->main_filter_need_in_memory = 1;
         return NGX_OK;
     }
-    m->answer = ANSWER_DONE;
+    m->answer = act == RESPONSE_LOOK ? ANSWER_LOOK : ANSWER_DONE;
+    if (act == RESPONSE_LOOK)
+        r->filter_need_in_memory = r->main_filter_need_in_memory = 1;
     add_limits(r, &m->v);
     if (a.head && respctl_on(&m->ep->control))
         forget_entity(r);                              /* the length of an answer that was not controlled tells */
@@ -145,8 +147,6 @@ static ngx_int_t header_filter(ngx_http_request_t *r)
 
 static bool hold_room(ngx_http_request_t *r, MoatRequest *m, size_t more)
 {
-    if (more > RESP_MAX - m->held_len)
-        return gate_refuse(&m->v, GATE_RESPONSE_SIZE);
     if (m->held_len + more <= m->held_cap)
         return true;
     off_t  told = r->headers_out.content_length_n;
@@ -154,7 +154,7 @@ static bool hold_room(ngx_http_request_t *r, MoatRequest *m, size_t more)
     cap = ngx_max(cap, m->held_len + more);
     u_char *p = ngx_pnalloc(r->pool, cap);
     if (p == NULL)
-        return gate_refuse(&m->v, GATE_INTERNAL);
+        return false;
     if (m->held_len)
         memcpy(p, m->held, m->held_len);
     if (m->held != NULL)
@@ -171,8 +171,10 @@ static bool hold(ngx_http_request_t *r, MoatRequest *m, ngx_buf_t *b)
     if (!ngx_buf_in_memory(b))
         return gate_refuse(&m->v, GATE_INTERNAL);
     size_t n = (size_t)(b->last - b->pos);
+    if (n > RESP_MAX - m->held_len)
+        return gate_refuse(&m->v, GATE_RESPONSE_SIZE);
     if (!hold_room(r, m, n))
-        return false;
+        return gate_refuse(&m->v, GATE_INTERNAL);
     memcpy(m->held + m->held_len, b->pos, n);
     m->held_len += n;
     b->pos = b->last;
@@ -185,6 +187,8 @@ static ngx_int_t release(ngx_http_request_t *r, MoatRequest *m)
     ngx_chain_t out = { ngx_calloc_buf(r->pool), NULL };
     m->answer = ANSWER_DONE;
     r->connection->buffered &= ~HELD_BIT;
+    if (m->ep->record.prediction == PREDICTION_COMPUTED)
+        gate_response_look(m->ep, (Str){ (char *)m->held, m->held_len }, made, &m->computed);
     if (!gate_response_end(m->ep, (Str){ (char *)m->held, m->held_len }, made, &m->info, &m->v))
         return fail(r, m);
     u_char *p = ngx_pnalloc(r->pool, made->n + 1);
@@ -223,11 +227,35 @@ static ngx_int_t hold_all(ngx_http_request_t *r, MoatRequest *m, ngx_chain_t *in
     return NGX_OK;
 }
 
+/* A copy for the event; the answer itself goes on at once, and nothing that fails here can stop it. */
+static void look(ngx_http_request_t *r, MoatRequest *m, const ngx_chain_t *in)
+{
+    bool last = false;
+    for (; in != NULL && m->answer == ANSWER_LOOK; in = in->next) {
+        size_t n = ngx_buf_in_memory(in->buf) ? (size_t)(in->buf->last - in->buf->pos) : 0;
+        if (n > GATE_LOOK_MAX - m->held_len || !hold_room(r, m, n)) {
+            m->answer = ANSWER_DONE;
+            return;
+        }
+        if (n > 0)
+            memcpy(m->held + m->held_len, in->buf->pos, n);
+        m->held_len += n;
+        last |= in->buf->last_buf;
+    }
+    if (!last)
+        return;
+    m->answer = ANSWER_DONE;
+    gate_response_look(m->ep, (Str){ (char *)m->held, m->held_len }, &main_of(r)->answer, &m->info);
+    m->computed = m->info;
+}
+
 static ngx_int_t body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
     MoatRequest *m = r == r->main && in != NULL ? moat_find(r) : NULL;
     if (m != NULL && m->answer == ANSWER_PROBLEM)
         return problem_body(r, m);
+    if (m != NULL && m->answer == ANSWER_LOOK)
+        look(r, m, in);
     if (m != NULL && m->answer == ANSWER_HOLD)
         return hold_all(r, m, in);
     return next_body(r, in);

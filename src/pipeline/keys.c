@@ -85,6 +85,11 @@ const KeyRow key_table[] = {
     { "endpoints", "scope", KEY_TEXT, NULL, NULL, IN(Endpoint, scope), "scope a key must hold; default: the endpoint's name", "gate" },
     { "endpoints", "limits", KEY_LIMITS, NULL, NULL, IN(Endpoint, limits), "rate limits, all of which hold", "gate" },
     { "endpoints", "output", KEY_GROUP, NULL, NULL, NO_FIELD, "what of an answer gets out", "gate" },
+    { "endpoints", "record", KEY_GROUP, NULL, NULL, NO_FIELD, "what of a request goes into its event, for monitors", "watch" },
+
+    { "endpoints.record", "features", KEY_CHOICE, "none", "all|sampled|none", IN(Endpoint, record_features), "the first row of its input", "watch" },
+    { "endpoints.record", "share", KEY_REAL, "0.1", NULL, IN(Endpoint, record_share), "sampled: of how many requests, 0 to 1", "watch" },
+    { "endpoints.record", "prediction", KEY_CHOICE, "released", "released|computed|none", IN(Endpoint, record_prediction), "the answer as it left, or also as the model computed it", "watch" },
 
     { "endpoints.limits", "per", KEY_CHOICE, "!", "key|address", IN(Limit, per), "who has a limit of their own", "gate" },
     { "endpoints.limits", "rate", KEY_RATE, "!", NULL, IN(Limit, rate_num), "requests in a span of time: 1r/s, 30r/m", "gate" },

@@ -85,6 +85,8 @@ typedef struct Endpoint {
     uint64_t top_k;                                    /* 0: off */
     int64_t  round;                                    /* decimals; -1: off */
     bool     label_only;
+    Str      record_features, record_prediction;       /* all | sampled | none; released | computed | none */
+    double   record_share;                             /* of the requests, when features are sampled       */
 } Endpoint;
 
 typedef struct Named {                                 /* identities, networks, infrastructure, sinks, monitors, waivers */

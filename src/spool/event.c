@@ -19,7 +19,10 @@ static const Field request_rows[] = {
     ROW(bytes_out, FIELD_NUMBER, "response body"),
     ROW(upstream_us, FIELD_NUMBER, "microseconds waiting for the model"),
     ROW(total_us, FIELD_NUMBER, "microseconds in all"),
-    ROW(prediction, FIELD_RAW, "the released answer, when the policy keeps it"),
+    ROW(prediction, FIELD_RAW, "the released answer to the first row, when the policy keeps it: label and score, or value"),
+    ROW(computed, FIELD_RAW, "the same before output control, when the policy keeps it"),
+    ROW(instances, FIELD_NUMBER, "rows in the request, when its features are recorded"),
+    ROW(features, FIELD_RAW, "the first row of the input, when the policy keeps it: an array, an object or a value"),
 #undef ROW
 };
 

@@ -21,6 +21,9 @@ typedef struct Event {
     uint64_t bytes_in, bytes_out;
     uint64_t upstream_us, total_us;                    /* time waiting for the model; time in all            */
     Str      prediction;                               /* released answer as JSON, when the policy keeps it  */
+    Str      computed;                                 /* the same as the model computed it                  */
+    uint64_t instances;                                /* rows in the request, when features are recorded    */
+    Str      features;                                 /* the first of them as JSON: an array or an object   */
 } Event;
 
 /* The payload of a SPOOL_ALERT frame: written when an alert begins, worsens or ends, by whoever judges. */

@@ -25,7 +25,7 @@ static void check_request(const GateEndpoint *ep)
 
 static void check_body(const GateEndpoint *ep)
 {
-    GateVerdict v = { .cost = 1 };
+    GateVerdict v = { .cost = 1, .record = true };
     size_t      size = (gate_body_size(ep) + 15) & ~(size_t)15;
     void       *memory = aligned_alloc(16, size);
     if (memory == NULL)
