@@ -2,8 +2,9 @@
 #include "cli/privacy_cmds.h"
 
 static const Cmd cmds[] = {
-    { "train", "[TRAINING]", "softmax regression with L2: dataset to safetensors, with its record",
-      "  moat privacy train softmax\n  moat privacy train --data train.csv --labels label --out model.safetensors", privacy_train_opts,
+    { "train", "[TRAINING]", "a model from a dataset, privately if asked, with its record and privacy statement",
+      "  moat privacy train softmax\n  moat privacy train --data train.csv --labels label --out model.safetensors\n"
+      "  moat privacy train --data images.idx --labels labels.idx --model mlp:256 --epsilon 3 --delta 1e-5 --batch 4096 --out m.safetensors", privacy_train_opts,
       PRIVACY_TRAIN_OPTS, privacy_train_cmd },
 };
 

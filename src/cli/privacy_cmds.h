@@ -7,7 +7,7 @@
 
 int privacy_train_cmd(int argc, char **argv);          /* privacy_train.c   */
 
-enum { PRIVACY_TRAIN_OPTS = 14 };
+enum { PRIVACY_TRAIN_OPTS = 19 };
 extern const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS];
 
 #endif

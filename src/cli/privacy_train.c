@@ -1,63 +1,10 @@
 /* privacy_train.c - `moat privacy train`: a model from a dataset, and the record of how it came to be. */
-#include "privacy/privacy.h"
+#include "cli/privacy_train.h"
 #include "base/file.h"
-#include "cli/privacy_cmds.h"
-#include "data/data.h"
 #include <math.h>
 #include <unistd.h>
 
 static const size_t arena_limit = (size_t)16 << 30;
-
-/* NAN and -1 mean "not given": then the training in moat.yaml decides, then the defaults. */
-static const char *data_opt, *labels_opt, *test_opt, *model_opt, *out_opt, *scale_opt, *epsilon_opt;
-static double      l2_opt = NAN, rate_opt = NAN, momentum_opt = 0.9;
-static long        epochs_opt = -1, batch_opt = -1, seed_opt = -1, threads_opt = 0;
-
-typedef struct Input {                                 /* a dataset of the pipeline, or a file with its labels */
-    const char    *path, *labels;
-    const Dataset *dataset;                            /* NULL: just a file */
-    DataVersion    version;                            /* 0: not committed  */
-} Input;
-
-typedef struct Job {
-    Arena        *arena;
-    Pipeline     *pipeline;                            /* NULL outside of one */
-    Input         data, test;                          /* test.path NULL: none */
-    const Model  *model;                               /* NULL: just a file   */
-    const char   *out, *training;
-    TrainOptions  o;
-} Job;
-
-/* ---- what to do */
-
-static const Dataset *dataset_of(const Job *j, const char *name)
-{
-    return j->pipeline != NULL ? pipeline_dataset(j->pipeline, str(name)) : NULL;
-}
-
-/* The labels of an npy or IDX dataset are a file, of a CSV a column. */
-static const char *labels_of(const Job *j, const Dataset *d)
-{
-    if (d->labels.n == 0)
-        return NULL;
-    bool column = str_is(d->format, "csv") || (d->format.n == 0 && str_ends(d->path, S(".csv")));
-    return column ? arena_printf(j->arena, "%.*s", STR(d->labels)) : pipeline_path(j->pipeline, d->labels);
-}
-
-static bool input(const Job *j, const char *name, const char *labels, Input *out, Err *e)
-{
-    out->dataset = dataset_of(j, name);
-    if (out->dataset == NULL && !file_exists(name)) {
-        err_set(e, E_USAGE, "'%s' is neither a dataset of moat.yaml nor a file", name);
-        return err_hint(e, "moat map shows the datasets");
-    }
-    out->path = out->dataset ? pipeline_path(j->pipeline, out->dataset->path) : name;
-    out->labels = labels ? labels : out->dataset ? labels_of(j, out->dataset) : NULL;
-    if (out->labels != NULL)
-        return true;
-    err_set(e, E_USAGE, "%s: which are the labels?", name);
-    return err_hint(e, "--labels COLUMN for CSV, --labels FILE for npy and IDX");
-}
 
 /* A record must name the data that were trained on: files that differ from their committed version are refused. */
 static bool known_version(const Job *j, Input *in, bool *differs, Err *e)
@@ -80,79 +27,14 @@ static bool known_version(const Job *j, Input *in, bool *differs, Err *e)
     return true;
 }
 
-static const char *text_of(const Job *j, Str s) { return s.n ? arena_printf(j->arena, "%.*s", STR(s)) : NULL; }
-
-/* IDX starts with two zero bytes; of all that is read here only IDX comes in gzip. */
-static bool is_idx(const char *path)
-{
-    defer_file FILE *f = fopen(path, "rbe");
-    uint8_t          head[2];
-    return f != NULL && fread(head, 1, 2, f) == 2 && ((head[0] == 0 && head[1] == 0) || (head[0] == 0x1F && head[1] == 0x8B));
-}
-
-static ScaleKind scale_of(const Input *in)
-{
-    if (scale_opt != NULL)
-        return strcmp(scale_opt, "range") == 0 ? SCALE_RANGE : SCALE_STANDARD;
-    return is_idx(in->path) ? SCALE_RANGE : SCALE_STANDARD;
-}
-
-/* The one of moat.yaml that is called so; without a name the defaults. */
-static const Training *training_called(const Job *j, const char *name, Err *e)
-{
-    static const Training defaults = { .l2 = 0.0001, .rate = 0.1, .epochs = 20, .batch = 256, .seed = 1 };
-    if (name == NULL)
-        return &defaults;
-    const Training *t = j->pipeline ? pipeline_training(j->pipeline, str(name)) : NULL;
-    if (t == NULL) {
-        err_set(e, E_USAGE, "no training '%s' in %s", name, j->pipeline ? j->pipeline->file : "a moat.yaml (there is none)");
-        err_hint(e, "moat map, or moat privacy train --data FILE --labels L --out FILE");
-    }
-    return t;
-}
-
-static bool inputs(Job *j, const Training *t, Err *e)
-{
-    const char *data = data_opt ? data_opt : text_of(j, t->data), *test = test_opt ? test_opt : text_of(j, t->test);
-    if (data == NULL)
-        return err_set(e, E_USAGE, "train what?"), err_hint(e, "moat privacy train TRAINING, or --data FILE --labels L --out FILE");
-    return input(j, data, labels_opt, &j->data, e) && (test == NULL || input(j, test, labels_opt, &j->test, e));
-}
-
-static bool output(Job *j, const Training *t, Err *e)
-{
-    const char *model = model_opt ? model_opt : text_of(j, t->model);
-    j->model = model && j->pipeline ? pipeline_model(j->pipeline, str(model)) : NULL;
-    if (model != NULL && j->model == NULL)
-        return err_set(e, E_USAGE, "no model '%s' in moat.yaml", model);
-    j->out = out_opt ? out_opt : j->model ? pipeline_path(j->pipeline, j->model->path) : NULL;
-    return j->out != NULL || (err_set(e, E_USAGE, "where to?"), err_hint(e, "--out FILE.safetensors, or --model NAME of moat.yaml"));
-}
-
-static bool plan(Job *j, const char *training, Err *e)
-{
-    const Training *t = training_called(j, training, e);
-    j->training = training ? training : "";
-    if (t == NULL || !inputs(j, t, e) || !output(j, t, e))
-        return false;
-    j->o = (TrainOptions){ .l2 = isnan(l2_opt) ? t->l2 : l2_opt,
-                           .rate = isnan(rate_opt) ? t->rate : rate_opt,
-                           .momentum = momentum_opt,
-                           .epochs = epochs_opt < 0 ? t->epochs : (uint64_t)epochs_opt,
-                           .batch = batch_opt < 0 ? t->batch : (uint64_t)batch_opt,
-                           .seed = seed_opt < 0 ? t->seed : (uint64_t)seed_opt,
-                           .scale = scale_of(&j->data) };
-    return true;
-}
-
-/* ---- doing it */
-
 typedef struct Result {
-    Matrix data;
-    Mlp    model;
-    Score  train, test;
-    Str   *class;
-    Digest digest;
+    Matrix    data;
+    Mlp       model;
+    Score     train, test;
+    Str      *class;
+    Digest    digest;
+    Promise s;                                       /* of a private training */
+    Str       statement;                               /* ... as JSON           */
 } Result;
 
 static bool load(const Job *j, const Input *in, Matrix *out, Err *e)
@@ -164,7 +46,10 @@ static bool load(const Job *j, const Input *in, Matrix *out, Err *e)
 static void progress(void *ctx, uint64_t epoch, uint64_t epochs, double loss)
 {
     (void)ctx;
-    fprintf(stderr, "\repoch %" PRIu64 " of %" PRIu64 ", loss %.4f%s", epoch, epochs, loss, epoch == epochs ? "\n" : "");
+    if (isnan(loss))
+        fprintf(stderr, "\rstep %" PRIu64 " of %" PRIu64 "%s", epoch, epochs, epoch == epochs ? "\n" : "");
+    else
+        fprintf(stderr, "\repoch %" PRIu64 " of %" PRIu64 ", loss %.4f%s", epoch, epochs, loss, epoch == epochs ? "\n" : "");
 }
 
 /* moat.yaml may name the classes; otherwise they are called as in the data. */
@@ -180,11 +65,23 @@ static bool name_classes(const Job *j, Result *r, Err *e)
     return true;
 }
 
-static bool work(const Job *j, Result *r, Err *e)
+static bool train(Job *j, Pool *pool, Result *r, Err *e)
 {
-    Pool *pool = pool_new((unsigned)threads_opt);
+    uint64_t parameters = 0, in = r->data.cols;
+    for (size_t l = 0; l <= j->o.hiddens; l++) {
+        uint64_t out = l < j->o.hiddens ? j->o.hidden[l] : r->data.classes;
+        parameters += (in + 1) * out, in = out;
+    }
+    if (is_private(j) && !promise_plan(&r->s, &j->o, r->data.rows, parameters, j->epsilon, j->delta, e))
+        return false;
+    return train_model(j->arena, pool, &r->data, &j->o, isatty(STDERR_FILENO) ? progress : NULL, NULL, &r->model, &r->train, &r->s.run, e);
+}
+
+static bool work(Job *j, Result *r, Err *e)
+{
+    Pool *pool = pool_new(j->threads);
     bool  ok = load(j, &j->data, &r->data, e) && name_classes(j, r, e);
-    if (ok && !train_model(j->arena, pool, &r->data, &j->o, isatty(STDERR_FILENO) ? progress : NULL, NULL, &r->model, &r->train, NULL, e))
+    if (ok && !train(j, pool, r, e))
         ok = err_in(e, "%s", j->data.path);
     if (ok && j->test.path != NULL) {
         Matrix test;
@@ -195,14 +92,36 @@ static bool work(const Job *j, Result *r, Err *e)
     return ok;
 }
 
+/* PATH.privacy.json */
+static const char *statement_path(const Job *j) { return arena_printf(j->arena, "%s.privacy.json", j->out); }
+
+static bool state(const Job *j, Result *r, Str root, Err *e)
+{
+    defer_buf Buf b = { 0 };
+    r->s.m = &r->model, r->s.test = r->test, r->s.name = str(j->training), r->s.root = root, r->s.version = j->data.version.version;
+    r->s.data = j->data.dataset ? j->data.dataset->part.name : str(j->data.path);
+    promise_write(&r->s, &b);
+    r->statement = arena_str(j->arena, buf_view(&b));
+    if (b.bad || r->statement.p == NULL)
+        return err_nomem(e);
+    buf_byte(&b, '\n');
+    const char *path = statement_path(j);
+    return path != NULL ? file_replace(path, buf_view(&b), 0644, e) : err_nomem(e);
+}
+
+static bool keeps_secrets(const Job *j) { return is_private(j) && !j->o.seeded; }
+
 static bool save(const Job *j, Result *r, Err *e)
 {
     defer_buf Buf file = { 0 };
     char          root[DIGEST_HEX] = "";
     if (j->data.version.version)
         digest_hex(&j->data.version.root, root);
-    const Str extra[][2] = { { S("data_root"), str(root) }, { S("moat"), S(MOAT_VERSION) }, { S("private"), S("false") } };
-    if (!model_write(j->arena, &r->model, r->class, extra, len_of(extra), &file, e))
+    if (is_private(j) && !state(j, r, str(root), e))
+        return false;
+    const Str extra[][2] = { { S("data_root"), str(root) }, { S("moat"), S(MOAT_VERSION) },
+                             { S("private"), keeps_secrets(j) ? S("true") : S("false") }, { S("privacy"), r->statement } };
+    if (!model_write(j->arena, &r->model, r->class, extra, len_of(extra) - !is_private(j), &file, e))
         return false;
     r->digest = sha256(buf_view(&file));
     return file_replace(j->out, buf_view(&file), 0644, e);
@@ -221,6 +140,21 @@ static void put_score(JsonOut *w, const char *name, const Score *s)
     json_key(w, key), json_put_f64(w, s->loss);
     snprintf(key, sizeof key, "%s_rows", name);
     json_key(w, key), json_put_u64(w, s->rows);
+}
+
+static void put_scale(JsonOut *w, const TrainOptions *o)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%g:%g", o->low, o->high);
+    json_key(w, "scale"), json_put_z(w, o->scale == SCALE_FIXED ? text : o->scale == SCALE_RANGE ? "range" : "standard");
+}
+
+static void put_private(JsonOut *w, const Job *j)
+{
+    json_key(w, "epsilon"), j->epsilon > 0 ? json_put_f64(w, j->epsilon) : json_put_null(w);
+    json_key(w, "delta"), json_put_f64(w, j->delta);
+    json_key(w, "clip"), json_put_f64(w, j->o.clip);
+    json_key(w, "sigma"), json_put_f64(w, j->o.sigma);
 }
 
 /* The members that the record and --json share. */
@@ -249,26 +183,44 @@ static void put_result(JsonOut *w, const Job *j, const Result *r)
     json_key(w, "epochs"), json_put_u64(w, j->o.epochs);
     json_key(w, "batch"), json_put_u64(w, j->o.batch);
     json_key(w, "seed"), json_put_u64(w, j->o.seed);
-    json_key(w, "scale"), json_put_z(w, j->o.scale == SCALE_RANGE ? "range" : "standard");
+    put_scale(w, &j->o);
+    json_key(w, "dropout"), json_put_f64(w, j->o.dropout);
+    json_key(w, "hidden"), json_open(w, '[');
+    for (size_t l = 0; l < j->o.hiddens; l++)
+        json_put_u64(w, j->o.hidden[l]);
+    json_close(w, ']');
+    if (is_private(j))
+        put_private(w, j);
     json_close(w, '}');
     json_key(w, "metrics"), json_open(w, '{');
     put_score(w, "train", &r->train);
     put_score(w, "test", &r->test);
     json_close(w, '}');
-    json_key(w, "private"), json_put_bool(w, false);
+    json_key(w, "private"), json_put_bool(w, keeps_secrets(j));
+}
+
+static bool append(const Job *j, RecordKind kind, const Result *r, Str body, Err *e)
+{
+    char                 who[32];
+    defer_ledger Ledger *l = cli_ledger(j->pipeline, e);
+    return l != NULL && ledger_append(l, clock_system(), kind, actor_text(who), &r->digest, body, NULL, e);
 }
 
 static bool record(const Job *j, const Result *r, Err *e)
 {
-    char          who[32];
-    defer_buf Buf b = { 0 };
-    JsonOut       w = json_out(&b);
+    defer_buf Buf b = { 0 }, p = { 0 };
+    JsonOut       w = json_out(&b), s = json_out(&p);
     json_open(&w, '{');
     put_result(&w, j, r);
     json_close(&w, '}');
-    defer_ledger Ledger *l = cli_ledger(j->pipeline, e);
-    return l != NULL && (!b.bad || err_nomem(e)) &&
-           ledger_append(l, clock_system(), RECORD_TRAINING, actor_text(who), &r->digest, buf_view(&b), NULL, e);
+    json_open(&s, '{');
+    json_key(&s, "name"), json_put_z(&s, j->training);
+    json_key(&s, "model"), json_put_str(&s, j->model ? j->model->part.name : str(j->out));
+    json_key(&s, "statement"), json_put_raw(&s, r->statement);
+    json_close(&s, '}');
+    if (b.bad || p.bad)
+        return err_nomem(e);
+    return append(j, RECORD_TRAINING, r, buf_view(&b), e) && (!is_private(j) || append(j, RECORD_PRIVACY, r, buf_view(&p), e));
 }
 
 static int say_json(const Job *j, const Result *r)
@@ -283,7 +235,26 @@ static int say_json(const Job *j, const Result *r)
     json_key(&w, "features"), json_put_u64(&w, r->model.features);
     json_key(&w, "classes"), json_put_u64(&w, r->model.classes);
     put_result(&w, j, r);
+    if (is_private(j))
+        json_key(&w, "statement"), json_put_raw(&w, r->statement);
     return json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
+}
+
+static void say_private(const Job *j, const Result *r)
+{
+    printf("private    epsilon %.4f at delta %g (true value %.4f; noise %.4f, clip %g, rate %.6f, %" PRIu64 " steps)%s\n",
+           r->s.a.up + r->s.run.law_error, j->delta, r->s.a.epsilon, j->o.sigma, j->o.clip, r->s.run.rate, r->s.run.steps,
+           j->o.seeded ? "\n           NOT PRIVATE: the noise came from a seed" : "");
+    printf("statement  %s\n", statement_path(j));
+}
+
+/* Of a private training only what other data show: its own accuracy on its data would be one more release. */
+static void say_accuracy(const Result *r)
+{
+    if (r->train.rows)
+        printf("accuracy   %.4f on the training data\n", r->train.accuracy);
+    if (r->test.rows)
+        printf("accuracy   %.4f on %" PRIu64 " test rows\n", r->test.accuracy, r->test.rows);
 }
 
 static int say(const Job *j, const Result *r)
@@ -292,12 +263,12 @@ static int say(const Job *j, const Result *r)
     digest_hex(&r->digest, hex);
     if (common.json)
         return say_json(j, r);
-    printf("trained    %" PRIu64 " rows, %zu features, %zu classes, %" PRIu64 " epochs, l2 %g\n", r->train.rows, r->model.features,
-           r->model.classes, j->o.epochs, j->o.l2);
-    printf("accuracy   %.4f on the training data", r->train.accuracy);
-    if (r->test.rows)
-        printf(", %.4f on %" PRIu64 " test rows", r->test.accuracy, r->test.rows);
-    printf("\nmodel      %s\nsha256     %s\n", j->out, hex);
+    printf("trained    %s, %" PRIu64 " rows, %zu features, %zu classes, %" PRIu64 " epochs, l2 %g\n", mlp_kind(&r->model), r->data.rows,
+           r->model.features, r->model.classes, j->o.epochs, j->o.l2);
+    if (is_private(j))
+        say_private(j, r);
+    say_accuracy(r);
+    printf("model      %s\nsha256     %s\n", j->out, hex);
     if (j->data.version.version)
         printf("data       version %" PRIu64 " of %.*s\n", j->data.version.version, STR(j->data.dataset->part.id));
     else
@@ -309,10 +280,6 @@ static bool misused(int argc)
 {
     if (argc > 1)
         return usage("privacy train takes one training: moat privacy train TRAINING");
-    if (epsilon_opt != NULL)
-        return usage("--epsilon: training with differential privacy is not in this version of moat");
-    if (scale_opt != NULL && strcmp(scale_opt, "range") != 0 && strcmp(scale_opt, "standard") != 0)
-        return usage("--scale wants standard or range, not '%s'", scale_opt);
     return false;
 }
 
@@ -328,10 +295,10 @@ int privacy_train_cmd(int argc, char **argv)
     if (misused(argc))
         return EXIT_USAGE;
     j.pipeline = cli_pipeline(a, &e);
-    if (j.pipeline == NULL && (argc == 1 || common.config != NULL || out_opt == NULL || e.code == E_FORMAT))
+    if (j.pipeline == NULL && (argc == 1 || common.config != NULL || !train_needs_no_pipeline() || e.code == E_FORMAT))
         return die(&e);
     e = (Err){ 0 };
-    if (!plan(&j, argc == 1 ? argv[0] : NULL, &e) || !known_version(&j, &j.data, &differs, &e))
+    if (!train_plan(&j, argc == 1 ? argv[0] : NULL, &e) || !known_version(&j, &j.data, &differs, &e))
         return die(&e);
     if (differs)
         return fputs("moat: error: the data is not what was committed; `moat data commit` or `moat data restore` first\n", stderr),
@@ -340,20 +307,3 @@ int privacy_train_cmd(int argc, char **argv)
         return die(&e);
     return say(&j, &r);
 }
-
-const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS] = {
-    { "data", 'd', OPT_TEXT, &data_opt, "DATASET", "dataset of moat.yaml, or a CSV, npy or IDX file" },
-    { "labels", 'l', OPT_TEXT, &labels_opt, "L", "label column (CSV) or file (npy, IDX)" },
-    { "test", 't', OPT_TEXT, &test_opt, "DATASET", "measure on this one too" },
-    { "model", 'm', OPT_TEXT, &model_opt, "MODEL", "model of moat.yaml to write" },
-    { "out", 'o', OPT_TEXT, &out_opt, "FILE", "write there instead" },
-    { "l2", 0, OPT_REAL, &l2_opt, "X", "penalty l2/2 |W|^2 on the weights" },
-    { "rate", 0, OPT_REAL, &rate_opt, "X", "learning rate at the start; falls to 0" },
-    { "momentum", 0, OPT_REAL, &momentum_opt, "X", "default 0.9" },
-    { "epochs", 'n', OPT_INT, &epochs_opt, "N", "passes over the data" },
-    { "batch", 'b', OPT_INT, &batch_opt, "N", "rows a step" },
-    { "seed", 's', OPT_INT, &seed_opt, "N", "seed of the shuffles: same seed, same model" },
-    { "scale", 0, OPT_TEXT, &scale_opt, "HOW", "standard (each column) or range (images); default: range for IDX" },
-    { "threads", 0, OPT_INT, &threads_opt, "N", "0: one a processor; the result is the same" },
-    { "epsilon", 0, OPT_TEXT, &epsilon_opt, "E", "not in this version" },
-};

@@ -8,6 +8,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a committed version was written back to disk; the subject is its statement" },
     [RECORD_TRAINING] = { "training", "name, data, data_root, data_version, model, code, parameters, metrics, private",
         "a model was trained; the subject is the model file" },
+    [RECORD_PRIVACY] = { "privacy", "name, model, statement",
+        "a model was trained with differential privacy and this statement (moat.privacy.statement/1); the subject is the model file" },
     [RECORD_MODEL_SIGN] = { "model.sign", "name, path, signer, files, bytes, verified",
         "a model was signed; the subject is its digest" },
     [RECORD_MODEL_VERIFY] = { "model.verify", "name, path, signer, files, bytes, verified",

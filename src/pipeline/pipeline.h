@@ -44,8 +44,8 @@ typedef struct Dataset {
 typedef struct Training {
     Part part;
     Str  data, test, model;                            /* dataset, dataset, model */
-    Str  kind;                                         /* softmax                 */
-    double   l2, rate;
+    Str  kind, hidden, scale;                          /* softmax | mlp; "256,128"; "standard", "0:255" */
+    double   l2, rate, dropout, epsilon, delta, clip;
     uint64_t epochs, batch, seed;
 } Training;
 

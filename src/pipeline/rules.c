@@ -120,9 +120,12 @@ static bool check_sink(const Named *s, Err *e)
 
 static bool check_training(const Training *t, Err *e)
 {
-    if (t->epochs > 0 && t->batch > 0 && t->rate > 0 && t->l2 >= 0)
+    if (!(t->epochs > 0 && t->batch > 0 && t->rate > 0 && t->l2 >= 0))
+        return err_line(e, t->part.line, "%.*s: epochs, batch and rate must be above 0 and l2 not below", STR(t->part.id));
+    if (t->epsilon >= 0 && t->delta > 0 && t->delta < 1 && t->clip > 0 && t->dropout >= 0 && t->dropout < 1)
         return true;
-    return err_line(e, t->part.line, "%.*s: epochs, batch and rate must be above 0 and l2 not below", STR(t->part.id));
+    return err_line(e, t->part.line, "%.*s: epsilon and dropout must not be below 0, dropout and delta below 1, delta and clip above 0",
+                    STR(t->part.id));
 }
 
 bool rules_check(Pipeline *p, Err *e)

@@ -1,8 +1,10 @@
 """moat privacy train, against numpy and other people's data."""
 import gzip
+import hashlib
 import json
 import pathlib
 import struct
+import urllib.request
 
 import numpy as np
 import pytest
@@ -128,12 +130,128 @@ def test_images_are_divided_not_standardised(moat, tmp_path):
     assert r.code == 0 and (t["mean"] == 0).all() and (t["scale"] == 255).all()
 
 
-def test_what_is_not_there_says_so(moat, blobs):
-    r = train(moat, blobs, "--epsilon", 3)
-    assert r.code == 2 and "not in this version" in r.err
+def test_what_cannot_be_is_refused(moat, blobs):
     for bad in ("--epochs", 0), ("--batch", 0), ("--rate", -1), ("--l2", -1), ("--rate", "nan"), ("--rate", 0):
         assert train(moat, blobs, *bad).code == 2, bad
     assert moat("privacy", "train", "--data", "nowhere", "--labels", "l", "--out", "o").code == 2
+
+
+# ---- layers
+
+def forward(t, x):
+    """Probabilities of an MLP from the tensors of its file, in double."""
+    v, n = (x - t["mean"].astype(float)) / t["scale"].astype(float), sum(k.endswith(".weight") for k in t)
+    for i in range(n):
+        v = v @ t[f"layers.{i}.weight"].astype(float).T + t[f"layers.{i}.bias"].astype(float)
+        v = np.maximum(v, 0) if i < n - 1 else v
+    p = np.exp(v - v.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True)
+
+
+def rings(path, n=400):
+    """Two classes that no plane parts."""
+    rng = np.random.default_rng(3)
+    y = rng.integers(0, 2, n)
+    angle, r = rng.uniform(0, 2 * np.pi, n), 1 + 2 * y + rng.normal(0, 0.2, n)
+    return write_csv(path, np.c_[r * np.cos(angle), r * np.sin(angle)].round(5), np.array(["in", "out"])[y])
+
+
+def read_csv(path):
+    table = [line.split(",") for line in path.read_text().split()[1:]]
+    return np.array([row[:-1] for row in table], float), np.array([row[-1] for row in table])
+
+
+def test_layers_learn_what_a_plane_cannot_and_the_server_answers_what_the_file_computes(moat, tmp_path, spawn, free_port):
+    path, port = rings(tmp_path / "rings.csv"), free_port()
+    assert json.loads(train(moat, path, "--epochs", 60).out)["metrics"]["train_accuracy"] < 0.75
+    r = train(moat, path, "--model", "mlp:16,8", "--epochs", 60, "--batch", 32)
+    got = json.loads(r.out)
+    t, meta = tensors(tmp_path / "m.safetensors")
+    x, y = read_csv(path)
+    p = forward(t, x)
+    assert got["parameters"]["kind"] == meta["kind"] == "mlp" and got["parameters"]["hidden"] == [16, 8], r
+    mine = float((np.array(json.loads(meta["classes"]))[p.argmax(1)] == y).mean())
+    assert mine > 0.97 and abs(mine - got["metrics"]["train_accuracy"]) < 0.004
+    spawn("model", "serve", "m.safetensors", "--sha256", got["digest"], "--name", "rings", "--listen", f"127.0.0.1:{port}", port=port)
+    ask = urllib.request.Request(f"http://127.0.0.1:{port}/v1/models/rings:predict", json.dumps({"instances": x.tolist()}).encode(),
+                                 {"Content-Type": "application/json"})
+    np.testing.assert_allclose(json.load(urllib.request.urlopen(ask))["predictions"], p, atol=1e-5)
+
+
+def test_dropout_changes_the_training_and_not_the_shape(moat, tmp_path):
+    path = rings(tmp_path / "rings.csv")
+    files = []
+    for p in 0, 0.5, 0.5:
+        assert train(moat, path, "--model", "mlp:16", "--dropout", p, "--threads", len(files) + 1).code == 0
+        files.append((tmp_path / "m.safetensors").read_bytes())
+    assert files[1] == files[2] != files[0] and len(files[0]) // 100 == len(files[1]) // 100
+    assert train(moat, path, "--dropout", 1).code == 2 and train(moat, path, "--model", "mlp:0").code == 2
+    assert train(moat, path, "--model", "mlp:1,1,1,1,1").code == 2
+
+
+# ---- privacy
+
+def private(moat, path, *args, out="p.safetensors"):
+    return train(moat, path, "--scale", "-4:4", "--batch", 40, "--epochs", 4, *args, out=out)
+
+
+def test_a_private_model_carries_its_statement_everywhere(moat, tmp_path, blobs):
+    (tmp_path / "moat.yaml").write_text("""moat: 1
+name: t
+datasets:
+  blobs: { path: blobs.csv, labels: label }
+trainings:
+  fit: { data: blobs, model: scorer, kind: mlp, hidden: 8, dropout: 0.1, epsilon: 2, delta: 0.0001, clip: 0.5, batch: 40, epochs: 4, scale: "-4:12" }
+models:
+  scorer: { path: scorer.safetensors, from: [blobs] }
+""")
+    r = moat("privacy", "train", "fit", "--json")
+    got = json.loads(r.out)
+    assert r.code == 0 and got["private"] is True and got["statement"]["private"] is True, r
+    s = json.loads((tmp_path / "scorer.safetensors.privacy.json").read_text())
+    t, meta = tensors(tmp_path / "scorer.safetensors")
+    assert json.loads(meta["privacy"]) == s == got["statement"] and meta["private"] == "true"
+    assert s["schema"] == "moat.privacy.statement/1" and s["adjacency"] == "add or remove one" and s["sampler"] == "poisson"
+    assert 1.9 < s["epsilon_low"] <= s["epsilon"] <= s["epsilon_up"] <= 2 or s["epsilon_low"] == 0 < s["epsilon"] <= s["epsilon_up"] <= 2
+    assert s["delta"] == 1e-4 and s["clip"] == 0.5 and s["phases"][0]["rate"] == 40 / 300 and s["phases"][0]["steps"] == 30
+    assert "train_accuracy" not in got["metrics"]                       # it would be a release of its own
+    weights = b"".join(t[f"layers.{i}.{w}"].tobytes() for i in (0, 1) for w in ("weight", "bias"))
+    assert s["model"]["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    log = [json.loads(line) for line in moat("ledger", "log", "--json").out.splitlines()]
+    text = json.dumps(log)
+    assert '"privacy"' in text and s["model"]["weights_sha256"] in text
+    r = moat("privacy", "account", "--sigma", s["phases"][0]["sigma"], "--rate", s["phases"][0]["rate"], "--steps", 30, "--delta", 1e-4, "--json")
+    if r.code == 0:
+        assert abs(json.loads(r.out)["epsilon_up"] + s["accountant"]["error"] - s["epsilon_up"]) < 1e-9
+
+
+def test_noise_from_a_seed_repeats_and_is_not_called_private(moat, tmp_path, blobs):
+    files = []
+    for seed, threads in (1, 1), (1, 2), (2, 1):
+        r = private(moat, blobs, "--epsilon", 3, "--seed-noise", seed, "--threads", threads)
+        assert r.code == 0 and json.loads(r.out)["private"] is False and json.loads(r.out)["statement"]["private"] is False, r
+        files.append((tmp_path / "p.safetensors").read_bytes())
+    assert files[0] == files[1] != files[2]
+    secret = [private(moat, blobs, "--epsilon", 3) for _ in range(2)]
+    assert json.loads(secret[0].out)["digest"] != json.loads(secret[1].out)["digest"] and json.loads(secret[0].out)["private"] is True
+
+
+def test_less_epsilon_is_more_noise(moat, tmp_path, blobs):
+    sigma = [json.loads(private(moat, blobs, "--epsilon", e).out)["statement"]["phases"][0]["sigma"] for e in (8, 3, 1, 0.1)]
+    assert sigma == sorted(sigma) and sigma[0] * 4 < sigma[3]
+    direct = json.loads(private(moat, blobs, "--sigma", sigma[1]).out)["statement"]
+    assert abs(direct["epsilon_up"] - 3) < 0.01 and direct["epsilon_target"] is None
+
+
+@pytest.mark.parametrize("args, why", [
+    (["--epsilon", 1], "--scale LOW:HIGH"), (["--epsilon", 1, "--scale", "standard"], "looks at the data"), (["--epsilon", 0], "above 0"),
+    (["--epsilon", 1, "--scale", "0:1", "--delta", 0.01], "1 / rows"), (["--epsilon", 1, "--sigma", 1], "not both"), (["--clip", 1], "private training"),
+    (["--epsilon", 1, "--scale", "0:1", "--batch", 1000], "batch"), (["--epsilon", 1, "--scale", "1:0"], "LOW:HIGH"),
+    (["--epsilon", "nan", "--scale", "0:1"], ""), (["--epsilon", 1, "--scale", "0:1", "--clip", -1], ""),
+])
+def test_promises_nobody_can_keep_are_refused(moat, tmp_path, blobs, args, why):
+    r = train(moat, blobs, *args)
+    assert r.code == 2 and why in r.err and not (tmp_path / "m.safetensors").exists(), r
 
 
 def test_fashion_mnist(moat, tmp_path):
