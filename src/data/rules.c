@@ -43,6 +43,14 @@ const Rule data_rules[] = {
         "Every commit is recorded before its ref moves. A version the ledger has never heard of was not made by moat data commit, or "
         "the ledger was cut short.",
         "moat ledger verify with a checkpoint that was kept elsewhere", "AML.T0020 CWE-778" },
+    [D_OUTLIER] = { "MOAT-D101", SEV_LOW, "a row is unlike the others",
+        "Few random cuts set it apart. It may be a slip, a sensor's fault, a rare case or a planted row; only somebody who knows the data "
+        "can say. With --contamination some row always is the oddest, so this does not fail a build unless --fail-on low asks for it.",
+        "look at the row; moat data scan --kept FILE writes the others", "AML.T0020 ML02" },
+    [D_MISLABELED] = { "MOAT-D102", SEV_MEDIUM, "a row's label is probably wrong",
+        "A model that never saw the row is surer of another label than it is of that label's own rows, and there are about as many such "
+        "rows as the noise between the two labels accounts for. Flipped labels are the simplest poison.",
+        "look at the row; moat data scan --detector labels --kept FILE writes the others", "AML.T0020 ML02" },
 };
 const size_t data_rules_len = len_of(data_rules);
 

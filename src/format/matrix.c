@@ -155,26 +155,54 @@ static bool find_column(const Reading *r, Str name, size_t *out, Err *e)
     return near ? err_hint(e, "did you mean '%s'?", near) : err_hint(e, "the first column is '%.*s'", STR(r->name[0]));
 }
 
+static void take(Reading *r, size_t at) { r->from[r->m->cols] = at, r->m->name[r->m->cols++] = r->name[at]; }
+
+static bool room_for(Reading *r, size_t cols, Err *e)
+{
+    r->from = arena_get(r->a, cols, sizeof *r->from);
+    r->m->name = arena_get(r->a, cols, sizeof *r->m->name);
+    return (r->from != NULL && r->m->name != NULL) || err_nomem(e);
+}
+
+static bool take_named(Reading *r, Err *e)
+{
+    if (!room_for(r, r->ask->keeps, e))
+        return false;
+    for (size_t i = 0, at; i < r->ask->keeps; i++) {
+        if (!find_column(r, r->ask->keep[i], &at, e))
+            return false;
+        if (at == r->label_at)
+            return err_set(e, E_USAGE, "column '%s' cannot be label and feature", r->ask->label);
+        take(r, at);
+    }
+    return true;
+}
+
+static bool take_others(Reading *r, Err *e)
+{
+    bool *skip = arena_get(r->a, r->width, sizeof *skip);
+    if (skip == NULL)
+        return err_nomem(e);
+    if (!room_for(r, r->width, e))
+        return false;
+    for (size_t i = 0, at; i < r->ask->skips; i++) {
+        if (!find_column(r, r->ask->skip[i], &at, e))
+            return false;
+        skip[at] = true;
+    }
+    for (size_t at = 0; at < r->width; at++)
+        if (!skip[at] && at != r->label_at)
+            take(r, at);
+    return true;
+}
+
 /* Which columns of the file are the columns of x. */
 static bool choose(Reading *r, Err *e)
 {
     r->label_at = SIZE_MAX;
     if (r->ask->label != NULL && !find_column(r, str(r->ask->label), &r->label_at, e))
         return false;
-    r->m->cols = r->ask->keeps ? r->ask->keeps : r->width - (r->ask->label != NULL);
-    r->from = arena_get(r->a, r->m->cols, sizeof *r->from);
-    r->m->name = arena_get(r->a, r->m->cols, sizeof *r->m->name);
-    if (r->from == NULL || r->m->name == NULL)
-        return err_nomem(e);
-    for (size_t i = 0; i < r->m->cols; i++) {
-        size_t at = i + (i >= r->label_at);           /* the label's column is left out */
-        if (r->ask->keeps && !find_column(r, r->ask->keep[i], &at, e))
-            return false;
-        if (at == r->label_at)
-            return err_set(e, E_USAGE, "column '%s' cannot be label and feature", r->ask->label);
-        r->from[i] = at, r->m->name[i] = r->name[at];
-    }
-    return true;
+    return r->ask->keeps ? take_named(r, e) : take_others(r, e);
 }
 
 static bool bad_cell(const Reading *r, const CsvRow *row, size_t at, const char *what, Err *e)

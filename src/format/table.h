@@ -62,6 +62,8 @@ typedef struct MatrixAsk {
     HeaderMode  header;
     const Str  *keep;                                 /* CSV: only these columns, in this order ...               */
     size_t      keeps;                                /* ... 0: all but the label                                 */
+    const Str  *skip;                                 /* CSV: and but these                                       */
+    size_t      skips;
     double      divide;                               /* every cell by this, e.g. 255 for images; 0: as it is     */
 } MatrixAsk;
 
