@@ -73,7 +73,7 @@ static void print_text(const Scan *s)
 {
     uint64_t n = s->flagged < s->top ? s->flagged : s->top;
     n = n < OUTLIER_FINDINGS ? n : OUTLIER_FINDINGS;
-    printf("%.*s: %" PRIu64 " rows of %" PRIu64 " columns; %" PRIu64 " %s odd: score %s %.4f\n", STR(s->subject), s->m.rows, s->m.cols, s->flagged,
+    printf("%.*s: %" PRIu64 " row%s of %" PRIu64 " columns; %" PRIu64 " %s odd: score %s %.4f\n", STR(s->subject), s->m.rows, s->m.rows == 1 ? "" : "s", s->m.cols, s->flagged,
            s->flagged == 1 ? "is" : "are", s->sklearn ? "below" : "above", limit(s));
     if (s->odd.filled > 0)
         printf("  %" PRIu64 " missing cells count as their column's median\n", s->odd.filled);

@@ -83,8 +83,10 @@ static bool put_npy(Arena *a, Writing *w, Str file, Err *e)
     void  *row = arena_get(a, bytes, 1);
     if (row == NULL)
         return err_nomem(e);
-    n.shape[0] = kept(w->k);
-    npy_header(&w->out, n.type, n.shape, n.dims);
+    uint64_t shape[NPY_DIMS];
+    memcpy(shape, n.shape, sizeof shape);
+    shape[0] = kept(w->k);
+    npy_header(&w->out, n.type, shape, n.dims);
     for (uint64_t i = 0; i < n.rows; i++) {
         if (!w->k->row[i])
             continue;

@@ -6,6 +6,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a version of a dataset was committed; the subject is its statement" },
     [RECORD_DATA_RESTORE] = { "data.restore", "name, version, root, statement, path, as_head, reason",
         "a committed version was written back to disk; the subject is its statement" },
+    [RECORD_DATA_SCAN] = { "data.scan", "name, detector, rows, columns, flagged, filled, threshold, forest",
+        "a dataset was searched for odd rows; the subject is its file" },
     [RECORD_TRAINING] = { "training", "name, data, data_root, data_version, model, code, parameters, metrics, private",
         "a model was trained; the subject is the model file" },
     [RECORD_PRIVACY] = { "privacy", "name, model, statement",

@@ -1,0 +1,187 @@
+"""`moat data scan` as a data scientist meets it: odd rows found and explained, files written, forests kept, errors said."""
+import json
+import os
+import struct
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def planted(tmp_path):
+    """500 ordinary rows of six columns and three that are not: 100 (b), 200 (e), 300 (a and f)."""
+    x = np.random.default_rng(1).standard_normal((500, 6)).astype(np.float32)
+    x[100, 1], x[200, 4], x[300, 0], x[300, 5] = 900, -700, 800, -500
+    path = tmp_path / "x.csv"
+    path.write_text("a,b,c,d,e,f\n" + "".join(",".join(repr(float(v)) for v in r) + "\n" for r in x))
+    np.save(tmp_path / "x.npy", x)
+    return path, x
+
+
+def scan(moat, *args):
+    r = moat("data", "scan", *args, "--json")
+    assert r.code == 0, r
+    return json.loads(r.out)
+
+
+def test_planted_rows_are_found_with_their_columns(moat, planted):
+    got = scan(moat, planted[0], "--contamination", 0.01)
+    top = {o["row"]: [f["name"] for f in o["features"]] for o in got["outliers"]}
+    assert len(top) == 5 and {100, 200, 300} <= set(top) and got["rows"] == 500
+    assert top[100][0] == "b" and top[200][0] == "e" and set(top[300][:2]) == {"a", "f"}
+    assert all(o["score"] > got["threshold"] for o in got["outliers"])
+    assert all(abs(sum(f["share"] for f in o["features"])) <= 1 + 1e-9 for o in got["outliers"])
+    assert {f["at"]["row"] for f in got["findings"]} == {r + 1 for r in top}
+    assert {(f["rule"], f["severity"]) for f in got["findings"]} == {("MOAT-D101", "low")}
+
+
+def test_text_names_row_column_and_value(moat, planted):
+    r = moat("data", "scan", planted[0], "--contamination", 0.006)
+    assert r.code == 0 and "500 rows of 6 columns; 3 are odd" in r.out and "b = 900 (above 99.9 %)" in r.out
+
+
+def test_fails_a_build_only_when_asked(moat, planted):
+    assert moat("data", "scan", planted[0]).code == 0
+    assert moat("data", "scan", planted[0], "--fail-on", "low").code == 1
+
+
+def test_scores_kept_and_formats_agree(moat, planted, tmp_path):
+    csv, x = planted
+    a = moat("data", "scan", csv, "--contamination", 0.01, "--scores", "s.csv", "--kept", "k.csv")
+    b = moat("data", "scan", "x.npy", "--contamination", 0.01, "--scores", "t.csv", "--kept", "k.npy", "--threads", 2)
+    assert a.code == b.code == 0
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
+    scores = np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)
+    assert (scores[:, 0] == np.arange(500)).all()
+    kept = np.load(tmp_path / "k.npy")
+    odd = np.argsort(-scores[:, 1])[:5]
+    assert len(kept) == 495 and (kept == np.delete(x, odd, axis=0)).all()
+    lines = csv.read_text().splitlines(True)
+    assert (tmp_path / "k.csv").read_text() == "".join(l for i, l in enumerate(lines) if i - 1 not in odd)
+
+
+def test_sklearn_names_and_signs(moat, planted, tmp_path):
+    moat("data", "scan", planted[0], "--scores", "s.csv")
+    r = moat("data", "scan", planted[0], "--scores", "t.csv", "--format", "sklearn", "--json")
+    s = np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)[:, 1]
+    t = np.genfromtxt(tmp_path / "t.csv", delimiter=",", names=True)
+    assert (t["score_samples"] == -s).all() and (t["decision_function"] == -s + 0.5).all()
+    assert (t["predict"] == np.where(-s + 0.5 < 0, -1, 1)).all() and json.loads(r.out)["threshold"] == -0.5
+
+
+def test_contamination_is_numpys_percentile(moat, planted, tmp_path):
+    for share in (0.003, 0.05, 0.25, 0.5):
+        got = scan(moat, planted[0], "--contamination", share, "--scores", "s.csv")
+        s = np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)[:, 1]
+        assert got["threshold"] == -np.percentile(-s, 100.0 * share)
+        assert [o["row"] for o in got["outliers"]] == sorted(np.flatnonzero(s > got["threshold"]), key=lambda i: (-s[i], i))
+
+
+def test_a_kept_forest_scores_alike(moat, planted, tmp_path):
+    first = scan(moat, planted[0], "--save", "f.forest", "--seed", 7, "--contamination", 0.01, "--scores", "s.csv")
+    again = scan(moat, planted[0], "--load", "f.forest", "--scores", "t.csv")
+    assert (tmp_path / "s.csv").read_bytes() == (tmp_path / "t.csv").read_bytes()
+    assert first["outliers"] == again["outliers"] and first["threshold"] == again["threshold"] and again["forest"]["seed"] == 7
+
+
+def test_a_forest_of_other_columns_is_refused(moat, planted):
+    moat("data", "scan", planted[0], "--save", "f.forest")
+    fewer = moat("data", "scan", planted[0], "--load", "f.forest", "--ignore", "c")
+    other = moat("data", "scan", planted[0], "--load", "f.forest", *[w for c in "bacdef" for w in ("--columns", c)])
+    assert fewer.code == 3 and "fitted on 6" in fewer.err
+    assert other.code == 3 and "column 0 is 'b'; the forest was fitted on 'a'" in other.err
+
+
+def test_a_damaged_forest_is_refused(moat, planted, tmp_path):
+    moat("data", "scan", planted[0], "--save", "f.forest")
+    whole = (tmp_path / "f.forest").read_bytes()
+    for bad in (whole[:-1], whole[:50], b"", b"pickle", whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
+        (tmp_path / "bad.forest").write_bytes(bad)
+        r = moat("data", "scan", planted[0], "--load", "bad.forest")
+        assert r.code == 3 and "bad.forest" in r.err, r
+
+
+def test_seed_and_threads(moat, planted, tmp_path):
+    def scores(*args):
+        moat("data", "scan", planted[0], "--scores", "s.csv", *args)
+        return (tmp_path / "s.csv").read_bytes()
+    assert scores("--threads", 1) == scores("--threads", 3) != scores("--seed", 1)
+
+
+@pytest.mark.parametrize("text, args, code, says", [
+    ("", [], 3, "is empty"),
+    ("a,b\n", [], 3, "has no rows"),
+    ("a,b\n1,2\n", [], 0, "1 row of 2 columns; 0 are odd"),
+    ("a,b\n" + "1,2\n" * 50, ["--contamination", "0.1"], 0, "0 are odd"),
+    ("id,name,x\n1,bob,2\n", [], 3, "--ignore NAME"),
+    ("id,name,x\n1,bob,2\n3,al,4\n", ["--ignore", "name", "--ignore", "id"], 0, "2 rows of 1 columns"),
+    ("id,name,x\n1,bob,2\n3,al,4\n", ["--labels", "name", "--columns", "x"], 0, "2 rows of 1 columns"),
+    ("a\nx\n", ["--ignore", "a"], 3, "no columns"),
+    ("a,b\n1,2\n,3\n", [], 3, "row 1 (from 0), column 'a': is missing"),
+    ("a,b\n1,2\n,3\n5,6\n", ["--missing", "impute"], 0, "1 missing cells"),
+    ("a,b\n1,2\n1e300,3\n", ["--missing", "impute"], 3, "too large for a 32-bit float"),
+    ("a,b\n1,2\n3\n", [], 3, "line 3"),
+    ("a,b\n1,2\n", ["--contamination", "0.6"], 2, "up to 0.5"),
+    ("a,b\n1,2\n", ["--contamination", "nan"], 2, "up to 0.5"),
+    ("a,b\n1,2\n", ["--max-samples", "0.3"], 2, "less than one row"),
+    ("a,b\n1,2\n", ["--max-samples", "-1"], 2, "--max-samples"),
+    ("a,b\n1,2\n", ["--max-samples", "7"], 0, "more than the 1 rows"),
+    ("a,b\n1,2\n", ["--trees", "0"], 2, "--trees"),
+    ("a,b\n1,2\n", ["--columns", "c"], 2, "no column 'c'"),
+    ("a,b\n1,2\n", ["--ignore", "c"], 2, "no column 'c'"),
+    ("a,b\n1,2\n", ["--detector", "magic"], 2, "--detector"),
+    ("a,b\n1,2\n", ["--missing", "imputee"], 2, "did you mean 'impute'"),
+    ("a,b\n1,2\n", ["--load", "nowhere"], 3, "nowhere"),
+    ("a,b\n1,2\n", ["--scores", "no/such/folder"], 3, "no/such/folder"),
+    ("a,b\n1,2\n", ["--kept-labels", "x"], 2, "--kept"),
+])
+def test_what_it_says(moat, tmp_path, text, args, code, says):
+    (tmp_path / "x.csv").write_text(text)
+    r = moat("data", "scan", "x.csv", *args)
+    assert r.code == code and says in r.out + r.err, r
+
+
+def test_kept_csv_is_the_bytes_that_were_there(moat, tmp_path):
+    rows = [b'"1""",2\r\n'.replace(b'"1"""', b'"1"'), b"+1.50,2\r\n", b"900,-800\r\n", b'"1\r\n",2\r\n'.replace(b"\r\n\"", b"\""), b"1,2"]
+    (tmp_path / "x.csv").write_bytes(b"\xef\xbb\xbfa,b\r\n" + b"".join(rows))
+    r = moat("data", "scan", "x.csv", "--contamination", 0.2, "--kept", "k.csv", "--json")
+    assert [o["row"] for o in json.loads(r.out)["outliers"]] == [2], r
+    assert (tmp_path / "k.csv").read_bytes() == b"\xef\xbb\xbfa,b\r\n" + b"".join(rows[:2] + rows[3:])
+
+
+def write_idx(path, a):
+    path.write_bytes(bytes([0, 0, 8, a.ndim]) + struct.pack(f">{a.ndim}I", *a.shape) + a.tobytes())
+
+
+def test_a_dataset_of_the_pipeline_with_its_labels(moat, tmp_path):
+    rng = np.random.default_rng(3)
+    x, y = rng.integers(90, 110, (300, 4, 2)).astype(np.uint8), rng.integers(0, 3, 300).astype(np.uint8)
+    x[42] = 255
+    write_idx(tmp_path / "x.idx", x), write_idx(tmp_path / "y.idx", y)
+    (tmp_path / "moat.yaml").write_text("moat: 1\nname: t\ndatasets:\n  train: { path: x.idx, labels: y.idx, format: idx }\n")
+    r = moat("data", "scan", "train", "--contamination", 0.0034, "--kept", "k.idx", "--kept-labels", "l.idx", "--json")
+    got = json.loads(r.out)
+    assert r.code == 0 and 42 in [o["row"] for o in got["outliers"]] and got["findings"][0]["part"] == "datasets.train"
+    odd = [o["row"] for o in got["outliers"]]
+    write_idx(tmp_path / "want.x", np.delete(x, odd, 0)), write_idx(tmp_path / "want.y", np.delete(y, odd, 0))
+    assert (tmp_path / "k.idx").read_bytes() == (tmp_path / "want.x").read_bytes()
+    assert (tmp_path / "l.idx").read_bytes() == (tmp_path / "want.y").read_bytes()
+    assert b'"kind":"data.scan"' in (tmp_path / ".moat/ledger.db").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["<f8", ">i2", "<f2", "|u1"])
+def test_kept_npy_has_the_type_it_had(moat, tmp_path, kind):
+    x = np.arange(60).reshape(20, 3).astype(kind)
+    x[7] = 120
+    np.save(tmp_path / "x.npy", np.asfortranarray(x))
+    got = scan(moat, "x.npy", "--contamination", 0.05, "--kept", "k.npy")
+    kept = np.load(tmp_path / "k.npy")
+    assert (kept == np.delete(x, [o["row"] for o in got["outliers"]], 0)).all() and kept.dtype == x.dtype.newbyteorder("<")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_without_permission(moat, tmp_path):
+    (tmp_path / "x.csv").write_text("a\n1\n")
+    (tmp_path / "x.csv").chmod(0)
+    r = moat("data", "scan", "x.csv")
+    assert r.code == 3 and "Permission denied" in r.err
