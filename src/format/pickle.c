@@ -4,6 +4,8 @@
 static void op_stop(Pickle *p, const PickleOp *op)
 {
     p->hear(p->ctx, p, &(PickleFact){ .kind = PICKLE_STOP, .op = op->code, .at = op->at, .on = pickle_pop(p, op) });
+    if (p->n > 0 || p->marks_n > 0)
+        pickle_tell(p, PICKLE_UNNATURAL, op, "leaves values on the stack");
     if (p->frame_end > p->at)
         pickle_tell(p, PICKLE_FRAMES, op, "the frame goes on after STOP");
     p->stopped = true;
@@ -12,7 +14,7 @@ static void op_stop(Pickle *p, const PickleOp *op)
 static void op_proto(Pickle *p, const PickleOp *op)
 {
     if (op->at != p->begin)
-        pickle_tell(p, PICKLE_FRAMES, op, p->protos ? "PROTO a second time" : "PROTO is not the first opcode");
+        pickle_tell(p, PICKLE_UNNATURAL, op, p->protos ? "comes a second time" : "is not the first opcode");
     if (op->num > 5)
         pickle_tell(p, PICKLE_BROKEN, op, "names a protocol that does not exist");
     p->protos++;
@@ -27,6 +29,7 @@ static void op_frame(Pickle *p, const PickleOp *op)
     if (op->num > p->in.n - p->at)
         pickle_tell(p, PICKLE_FRAMES, op, "a frame ends past the last byte");
     p->frame_end = op->num > p->in.n - p->at ? 0 : p->at + op->num;
+    p->frame_size = op->num;
 }
 
 const PickleOpRow pickle_ops[256] = {
@@ -160,6 +163,18 @@ static inline bool argument(Pickle *p, PickleArg arg, PickleOp *op)
 
 /* ---- the loop */
 
+/* Picklers end a frame once it has FRAME_TARGET bytes, before a text of as many, and at the end. */
+enum { FRAME_TARGET = 64 << 10 };
+
+static void leave_frame(Pickle *p, const PickleOp *op)
+{
+    if (op->at < p->frame_end)
+        pickle_tell(p, PICKLE_FRAMES, op, "an opcode lies across the end of its frame");
+    else if (op->code != 0x95 && p->frame_size < FRAME_TARGET && op->text.n < FRAME_TARGET)
+        pickle_tell(p, PICKLE_UNNATURAL, op, "follows a frame that ended too early");
+    p->frame_end = 0;
+}
+
 static bool step(Pickle *p, PickleEnd *end)
 {
     PickleOp           op = { .at = p->at, .code = (uint8_t)p->in.p[p->at] };
@@ -175,11 +190,8 @@ static bool step(Pickle *p, PickleEnd *end)
         pickle_tell(p, PICKLE_BROKEN, &op, "has an argument that is cut short or longer than the file");
         return *end = PICKLE_CUT, false;
     }
-    if (p->frame_end != 0 && p->at > p->frame_end) {
-        if (op.at < p->frame_end)
-            pickle_tell(p, PICKLE_FRAMES, &op, "an opcode lies across the end of its frame");
-        p->frame_end = 0;
-    }
+    if (p->frame_end != 0 && p->at > p->frame_end)
+        leave_frame(p, &op);
     row->run(p, &op);
     p->opcodes++;
     return true;

@@ -12,7 +12,7 @@
  * Two unpicklers exist in CPython (C and Python) and they differ in places; here both are heard: what one of them accepts is
  * followed, what one of them refuses is told as broken and followed further as long as the next opcode can be found.
  *
- * Contents are kept only of tuples of up to 8 values (they are arguments) and, of dictionaries, under the few keys that the
+ * Contents are kept only of tuples of up to 9 values (they are arguments) and, of dictionaries, under the few keys that the
  * listener named.  Everything else is a kind and the byte where it was made, which is also its identity: no opcode runs
  * twice.  Texts stay where they are in the file.  Memory therefore follows the live stack and the memo, not the file.
  *
@@ -25,7 +25,7 @@ enum {
     PICKLE_MEMORY_MAX = 448 << 20,                     /* stack, memo and tuples together                       */
     PICKLE_GLOBALS_MAX = 65536,                        /* different names in one run of pickles                 */
     PICKLE_NAME_MAX = 4096,                            /* a longer name is cut: it is nobody's                  */
-    PICKLE_ARGS = 8,                                   /* the longest tuple whose contents are kept             */
+    PICKLE_ARGS = 9,                                   /* the longest tuple whose contents are kept             */
     PICKLE_NESTING = 6,                                /* the deepest                                           */
     PICKLE_KEYS = 4                                    /* keys of dictionaries that can be asked for            */
 };
@@ -68,7 +68,8 @@ typedef enum {
     PICKLE_CONSTANT,                                   /* text: str or bytes of PICKLE_CONSTANT_MIN or more     */
     PICKLE_SPARSE,                                     /* memo slot far beyond the others, in with.at           */
     PICKLE_UNFOLDS,                                    /* few bytes that unfold to very many values: on         */
-    PICKLE_FRAMES,                                     /* text: what is odd about a frame or PROTO              */
+    PICKLE_FRAMES,                                     /* text: a frame that the two unpicklers read differently */
+    PICKLE_UNNATURAL,                                  /* text: what no pickler writes                          */
     PICKLE_BROKEN,                                     /* text: why a loader would stop here                    */
     PICKLE_LIMIT,                                      /* text: which limit                                     */
     PICKLE_STOP                                        /* on: the value                                         */

@@ -38,7 +38,7 @@ struct Pickle {
     bool         stopped, over;                        /* STOP was read; a limit was met                        */
     bool         unfolded;                             /* PICKLE_UNFOLDS was told                               */
     unsigned     protocol, protos;                     /* highest declared, how often                           */
-    uint64_t     begin, frame_end;                     /* of this pickle; frame_end 0: no frame                 */
+    uint64_t     begin, frame_end, frame_size;         /* of this pickle; frame_end 0: no frame                 */
     uint64_t     opcodes;
 
     PickleValue *stack;

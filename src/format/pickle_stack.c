@@ -197,10 +197,17 @@ void op_container(Pickle *p, const PickleOp *op)
     pickle_push(p, (PickleValue){ .kind = (uint8_t)kind, .at = op->at });
 }
 
-static void keep_pairs(Pickle *p, PickleValue dict, const PickleValue *v, size_t n)
+/* Keys and values in turn.  Lists, dictionaries and sets that can change have no hash: no loader comes past them. */
+static void pairs(Pickle *p, const PickleOp *op, PickleValue dict, const PickleValue *v, size_t n)
 {
-    for (size_t i = 0; p->keep_count > 0 && i + 1 < n; i += 2)
-        kept_set(p, dict, v[i], v[i + 1]);
+    for (size_t i = 0; i + 1 < n; i += 2) {
+        if (v[i].kind == PV_LIST || v[i].kind == PV_DICT)
+            pickle_tell(p, PICKLE_BROKEN, op, "has a list or dictionary as key");
+        if (p->keep_count > 0)
+            kept_set(p, dict, v[i], v[i + 1]);
+    }
+    if (n % 2)
+        pickle_tell(p, PICKLE_BROKEN, op, "has a key without a value");
 }
 
 /* A container made of all that lies above the mark. */
@@ -210,11 +217,8 @@ static void made_of(Pickle *p, const PickleOp *op, PickleKind kind)
     const PickleValue *v = pickle_cut(p, op, &n);
     PickleValue        made = { .kind = (uint8_t)kind, .at = op->at };
     weigh(p, op, &made, v, n);
-    if (kind == PV_DICT) {
-        keep_pairs(p, made, v, n);
-        if (n % 2)
-            pickle_tell(p, PICKLE_BROKEN, op, "has a key without a value");
-    }
+    if (kind == PV_DICT)
+        pairs(p, op, made, v, n);
     pickle_push(p, made);
 }
 
@@ -240,8 +244,8 @@ static void put_into(Pickle *p, const PickleOp *op, PickleKind kind, const Pickl
     if (c->kind < PV_LIST || c->kind > PV_SET)
         return;
     weigh(p, op, c, v, n);
-    if (c->kind == PV_DICT)
-        keep_pairs(p, *c, v, n);
+    if (c->kind == PV_DICT && kind == PV_DICT)
+        pairs(p, op, *c, v, n);
     refresh(p, c);
 }
 
@@ -263,12 +267,7 @@ static void put_many(Pickle *p, const PickleOp *op, PickleKind kind)
 {
     size_t             n;
     const PickleValue *v = pickle_cut(p, op, &n);
-    if (p->n > p->fence)
-        put_into(p, op, kind, v, n);
-    else
-        put_into(p, op, kind, NULL, 0);
-    if (kind == PV_DICT && n % 2)
-        pickle_tell(p, PICKLE_BROKEN, op, "has a key without a value");
+    put_into(p, op, kind, p->n > p->fence ? v : NULL, p->n > p->fence ? n : 0);
 }
 
 void op_appends(Pickle *p, const PickleOp *op) { put_many(p, op, PV_LIST); }

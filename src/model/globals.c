@@ -27,12 +27,18 @@ static bool has_component(const char *words, Str name)
     return false;
 }
 
+static const GlobalRow *find(const GlobalRow *rows, size_t n, Str module, Str name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (has_word(rows[i].module, module) && has_word(rows[i].names, name))
+            return &rows[i];
+    return NULL;
+}
+
 static const GlobalRow *allowed(Str module, Str name)
 {
-    for (size_t i = 0; i < globals_allow_len; i++)
-        if (has_word(globals_allow[i].module, module) && has_word(globals_allow[i].names, name))
-            return &globals_allow[i];
-    return NULL;
+    return str_starts(module, S("sklearn.")) ? find(globals_sklearn, globals_sklearn_len, module, name)
+                                             : find(globals_allow, globals_allow_len, module, name);
 }
 
 /* What of `full` lies under `root`; false when it does not. */

@@ -4,7 +4,7 @@
  * no prefixes among them.  Deny rows may cover a module with all that lies under it: they only raise the severity and
  * explain, because what has no row is not clean either.
  *
- * How to add one more: a row in globals_allow.c or globals_deny.c, with the reason why it is safe, or what it can do. */
+ * How to add one more: a row in globals_allow.c (globals_sklearn.c) or globals_deny.c, with the reason why it is safe, or what it can do. */
 #ifndef GLOBALS_H
 #define GLOBALS_H
 #include "base/base.h"
@@ -33,8 +33,8 @@ typedef struct GlobalRow {
     const char *reason;
 } GlobalRow;
 
-extern const GlobalRow globals_allow[], globals_deny[];
-extern const size_t    globals_allow_len, globals_deny_len;
+extern const GlobalRow globals_allow[], globals_sklearn[], globals_deny[];
+extern const size_t    globals_allow_len, globals_sklearn_len, globals_deny_len;
 
 typedef struct GlobalVerdict {
     Tier             tier;

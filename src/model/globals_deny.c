@@ -7,7 +7,7 @@
 const GlobalRow globals_deny[] = {
     /* ---- Python runs code */
     { "builtins __builtin__ __builtins__", "eval exec execfile compile __import__ apply input raw_input breakpoint open file getattr setattr delattr vars globals "
-      "locals map filter reduce reload type super memoryview classmethod staticmethod property callable help exit quit print hasattr __build_class__", DENY,
+      "locals map filter reduce reload type super memoryview classmethod staticmethod property callable help exit quit print hasattr __build_class__ print", DENY,
       "runs, opens or reaches whatever it is told to" },
     { "os posix nt posixpath ntpath os2 ce", "*", DENY, "runs programs and changes files" },
     { "subprocess _posixsubprocess popen2 commands pty pexpect ptyprocess _winapi sh plumbum", "*", DENY, "starts programs" },
@@ -60,7 +60,7 @@ const GlobalRow globals_deny[] = {
       "test helpers and loaders that call what they are given" },
 
     /* ---- torch and what stands on it */
-    { "torch", "load save hub jit compile typename", DENY, "loads further pickles or code" },
+    { "torch", "load save hub jit compile typename _load_from_bytes", DENY, "loads further pickles or code" },
     { "torch.hub torch.jit torch.serialization torch.package torch._dynamo torch._inductor torch.fx torch.export torch._export torch._guards torch.testing "
       "torch.utils.bottleneck torch.utils.cpp_extension torch.utils.collect_env torch.utils.data torch.utils._config_module torch.utils.model_zoo torch.utils.file_baton "
       "torch.utils.hipify torch.utils.benchmark torch.utils.show_pickle torch.utils.backend_registration torch.distributed torch.multiprocessing torch.cuda._gpu_trace "

@@ -132,5 +132,9 @@ const Rule model_rules[] = {
     [RULE_LOADS_CODE] = { "MOAT-M053", SEV_HIGH, "configuration makes the loader run code",
         "It names code or classes that are imported and run when the model is loaded.",
         "do not load it with trust_remote_code; read that code first", SCAN_REFS " CWE-94 CWE-502" },
+    [RULE_PICKLE_UNNATURAL] = { "MOAT-M026", SEV_MEDIUM, "pickle was not written by a pickler",
+        "No pickler writes such a stream; it was put together or edited by hand.", "find out who made the file, and with what", PICKLE_REFS },
+    [RULE_PICKLE_ENCODED] = { "MOAT-M027", SEV_CRITICAL, "encoded pickle hidden in a text",
+        "A pickle that would run code was encoded into a text, which has no other purpose than to hide it until it is loaded.", CONVERT, PICKLE_REFS },
 };
 const size_t model_rules_len = len_of(model_rules);

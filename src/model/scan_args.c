@@ -1,7 +1,12 @@
 /* scan_args.c - functions that are safe only with certain arguments: one small check for each shape. */
 #include "model/scan_pickle.h"
 
-Tier tier_of(Judge *j, Pickle *p, PickleValue v)
+bool global_is(const PickleGlobal *g, const char *module, const char *name)
+{
+    return g != NULL && str_is(g->name, name) && (module == NULL || str_is(g->module, module));
+}
+
+static Tier tier_of(Judge *j, Pickle *p, PickleValue v)
 {
     PickleGlobal        *g = pickle_global(p, v);
     const GlobalVerdict *k = g ? judge_global(j, g) : NULL;
@@ -16,11 +21,10 @@ static bool is_class(Judge *j, Pickle *p, PickleValue v)
 
 static bool is_named(Pickle *p, PickleValue v, PickleKind kind, const char *module, const char *name)
 {
-    const PickleGlobal *g = v.kind == kind ? pickle_global(p, v) : NULL;
-    return g != NULL && str_is(g->name, name) && (module == NULL || str_is(g->module, module));
+    return v.kind == kind && global_is(pickle_global(p, v), module, name);
 }
 
-static bool text_is(Pickle *p, PickleValue v, const char *z)
+bool text_is(Pickle *p, PickleValue v, const char *z)
 {
     char room[64];
     Str  s;

@@ -29,20 +29,21 @@ void judge_hit(Judge *j, unsigned rule, uint64_t at, const char *fmt, ...)
 
 static void say(Judge *j)
 {
-    for (; j->said < j->hit_count; j->said++) {
-        const Hit *h = &j->hits[j->said];
+    for (size_t i = 0; i < j->hit_count; i++) {
+        const Hit *h = &j->hits[i];
         ScanHit    out = { h->rule, h->severity, j->in->inner, h->byte, str(h->message) };
         if (verdict_of(h->severity) > j->verdict)
             j->verdict = verdict_of(h->severity);
         j->out->hit(j->out->ctx, &out);
     }
+    j->hit_count = 0;
 }
 
 /* The worst of what was gathered and not yet said. */
 static ScanVerdict gathered(const Judge *j)
 {
     ScanVerdict worst = SCAN_CLEAN;
-    for (size_t i = j->said; i < j->hit_count; i++)
+    for (size_t i = 0; i < j->hit_count; i++)
         if (verdict_of(j->hits[i].severity) > worst)
             worst = verdict_of(j->hits[i].severity);
     return worst;
@@ -73,8 +74,10 @@ const GlobalVerdict *judge_global(Judge *j, PickleGlobal *g)
 enum { SEEN_IMPORT = 1, SEEN_CALL = 2, SEEN_ARGS = 4, SEEN_BUILD = 8, SEEN_INTO = 16 };
 
 /* True the first time that this is to be said of the name. */
-static bool first(PickleGlobal *g, uint32_t bit)
+static bool first(const Judge *j, PickleGlobal *g, uint32_t bit)
 {
+    if (g->seen >> 8 != j->epoch)
+        g->seen = j->epoch << 8;
     bool is = !(g->seen & bit);
     g->seen |= bit;
     return is;
@@ -86,7 +89,7 @@ static void on_import(Judge *j, Pickle *p, PickleFact *f)
 {
     PickleGlobal        *g = pickle_global(p, f->on);
     const GlobalVerdict *v = judge_global(j, g);
-    if (v->tier < TIER_UNKNOWN || !first(g, SEEN_IMPORT))
+    if (v->tier < TIER_UNKNOWN || !first(j, g, SEEN_IMPORT))
         return;
     if (v->dotted)
         judge_hit(j, RULE_PICKLE_PATH, f->at, "imports %.*s.%.*s, which leads through a module or a special attribute", NAME(g));
@@ -116,7 +119,7 @@ static bool makes_object(uint8_t op, PickleValue args)
 
 static void call_unknown(Judge *j, PickleGlobal *g, const GlobalVerdict *v, PickleFact *f)
 {
-    if (!first(g, SEEN_CALL))
+    if (!first(j, g, SEEN_CALL))
         return;
     if (v->tier == TIER_DENY)
         judge_hit(j, RULE_PICKLE_RUNS, f->at, "calls %.*s.%.*s on load", NAME(g));
@@ -124,6 +127,13 @@ static void call_unknown(Judge *j, PickleGlobal *g, const GlobalVerdict *v, Pick
         judge_hit(j, RULE_PICKLE_ACTS, f->at, "calls %.*s.%.*s on load, which by its name runs, opens or loads something", NAME(g));
     else
         judge_hit(j, RULE_PICKLE_UNKNOWN_CALL, f->at, "calls %.*s.%.*s on load, which nobody has reviewed", NAME(g));
+}
+
+static void fitting_call(Judge *j, Pickle *p, Shape shape, PickleFact *f)
+{
+    f->result = args_result(j, p, shape, f);
+    if (shape == SHAPE_DTYPE)
+        array_dtype(j, p, f);
 }
 
 static void on_call(Judge *j, Pickle *p, PickleFact *f)
@@ -136,12 +146,12 @@ static void on_call(Judge *j, Pickle *p, PickleFact *f)
     } else if (v->tier >= TIER_UNKNOWN) {
         call_unknown(j, g, v, f);
     } else if (v->tier == TIER_CLASS && !makes_object(f->op, f->with)) {
-        if (first(g, SEEN_ARGS))
+        if (first(j, g, SEEN_ARGS))
             judge_hit(j, RULE_PICKLE_ARGS, f->at, "calls the class %.*s.%.*s, which is safe only when it is made without its __init__", NAME(g));
     } else if (v->tier == TIER_ARGS) {
         if (args_fit(j, p, v->row->shape, f, &why))
-            f->result = args_result(j, p, v->row->shape, f);
-        else if (first(g, SEEN_ARGS))
+            fitting_call(j, p, v->row->shape, f);
+        else if (first(j, g, SEEN_ARGS))
             judge_hit(j, RULE_PICKLE_ARGS, f->at, "calls %.*s.%.*s with other arguments than %s", NAME(g), why);
     }
 }
@@ -156,6 +166,10 @@ static void on_build(Judge *j, Pickle *p, PickleFact *f)
         judge_hit(j, RULE_PICKLE_PATCHES, f->at, "BUILD changes attributes of %.*s.%.*s itself", NAME(g));
     else if (f->with.kind == PV_TUPLE && f->with.n == 2 && slots.kind == PV_DICT && slots.form & PF_CALLS)
         judge_hit(j, RULE_PICKLE_SLOTS, f->at, "BUILD sets slots of an object to imported names or results of calls");
+    else if (global_is(g, "numpy", "dtype"))
+        array_dtype_state(j, p, f);
+    else if (global_is(g, "joblib.numpy_pickle", "NumpyArrayWrapper") && !j->inside)
+        array_follows(j, p, f);
 }
 
 static bool takes(const GlobalVerdict *v, uint8_t op)
@@ -170,47 +184,13 @@ static void on_put_into(Judge *j, Pickle *p, PickleFact *f)
     const GlobalVerdict *v = g ? judge_global(j, g) : NULL;
     if (v != NULL && f->on.kind == PV_RESULT && (takes(v, f->op) || v->tier >= TIER_UNKNOWN))
         return;                                        /* what is unknown was told already */
-    if (f->on.kind == PV_OPAQUE || (g != NULL && !first(g, SEEN_INTO)))
+    if (f->on.kind == PV_OPAQUE || (g != NULL && !first(j, g, SEEN_INTO)))
         return;
     if (g != NULL)
         judge_hit(j, RULE_PICKLE_CONFUSED, f->at, "%s puts items into %s%.*s.%.*s, which takes none", pickle_opcode_name(f->op),
                   f->on.kind == PV_GLOBAL ? "the name " : "a ", NAME(g));
     else
         judge_hit(j, RULE_PICKLE_CONFUSED, f->at, "%s puts items into a value that takes none", pickle_opcode_name(f->op));
-}
-
-static void on_storage(Judge *j, Pickle *p, PickleFact *f)
-{
-    char                room[256];
-    Str                 key = { 0 };
-    PickleValue         id = f->with, count = pickle_item(p, id, 4);
-    const PickleGlobal *g = pickle_item(p, id, 1).kind == PV_GLOBAL ? pickle_global(p, pickle_item(p, id, 1)) : NULL;
-    uint64_t            size = g ? storage_itemsize(g->module, g->name) : 0, need, have = 0;
-    if (size == 0 || count.kind != PV_INT || count.form & PF_BIG || (int64_t)count.at < 0 || __builtin_mul_overflow(size, count.at, &need)
-        || pickle_item(p, id, 2).kind != PV_STR || !pickle_text(p, pickle_item(p, id, 2), room, sizeof room, &key))
-        judge_hit(j, RULE_PICKLE_STORAGE, f->at, "persistent id is not that of a storage: (\"storage\", type, key, place, count)");
-    else if (j->in->storage != NULL && !j->in->storage(j->in->storage_ctx, key, &have))
-        judge_hit(j, RULE_PICKLE_STORAGE, f->at, "storage '%.*s' has no data in the archive", STR(key));
-    else if (j->in->storage != NULL && need > have)
-        judge_hit(j, RULE_PICKLE_STORAGE, f->at, "storage '%.*s' says %" PRIu64 " bytes and has %" PRIu64, STR(key), need, have);
-}
-
-static bool says(Pickle *p, PickleValue v, const char *z)
-{
-    char room[32];
-    Str  s;
-    return v.kind == PV_STR && v.n < sizeof room && pickle_text(p, v, room, sizeof room, &s) && str_is(s, z);
-}
-
-static void on_persistent(Judge *j, Pickle *p, PickleFact *f)
-{
-    bool torch = j->home == PICKLE_TORCH_ZIP || j->home == PICKLE_TORCH_LEGACY;
-    if (!torch)
-        judge_hit(j, RULE_PICKLE_PERSISTENT, f->at, "has a persistent id, which only a loader made for it can resolve");
-    else if (says(p, pickle_item(p, f->with, 0), "storage"))
-        on_storage(j, p, f);
-    else if (!(j->home == PICKLE_TORCH_LEGACY && says(p, pickle_item(p, f->with, 0), "module")))
-        judge_hit(j, RULE_PICKLE_STORAGE, f->at, "persistent id is not that of a storage: (\"storage\", type, key, place, count)");
 }
 
 /* ---- the listener */
@@ -224,6 +204,12 @@ static void on_broken(Judge *j, const PickleFact *f)
     j->broken_at = f->at;
 }
 
+static void on_stop(Judge *j, const PickleFact *f)
+{
+    if (j->streams == 0 && !j->inside)
+        torch_first(j, f);
+}
+
 static void hear(void *ctx, Pickle *p, PickleFact *f)
 {
     Judge *j = ctx;
@@ -232,7 +218,7 @@ static void hear(void *ctx, Pickle *p, PickleFact *f)
     case PICKLE_CALL: on_call(j, p, f); break;
     case PICKLE_BUILD: on_build(j, p, f); break;
     case PICKLE_PUT_INTO: on_put_into(j, p, f); break;
-    case PICKLE_PERSISTENT: on_persistent(j, p, f); break;
+    case PICKLE_PERSISTENT: torch_persistent(j, p, f); break;
     case PICKLE_BROKEN: on_broken(j, f); break;
     case PICKLE_DYNAMIC: judge_hit(j, RULE_PICKLE_DYNAMIC, f->at, "imports a name that is computed while loading"); break;
     case PICKLE_EXTENSION: judge_hit(j, RULE_PICKLE_EXTENSION, f->at, "imports extension code %" PRIu64 ", whose name only the loading program knows", f->with.at); break;
@@ -241,12 +227,15 @@ static void hear(void *ctx, Pickle *p, PickleFact *f)
     case PICKLE_UNFOLDS: judge_hit(j, RULE_PICKLE_MEMORY, f->at, "unfolds to far more values than the file has bytes"); break;
     case PICKLE_FRAMES: judge_hit(j, RULE_PICKLE_FRAMES, f->at, "%.*s: unpicklers disagree on what follows", STR(f->text)); break;
     case PICKLE_LIMIT: judge_hit(j, RULE_PICKLE_LIMIT, f->at, "needs more memory for %.*s than a scan has", STR(f->text)); break;
-    case PICKLE_CONSTANT: case PICKLE_STOP: break;
+    case PICKLE_UNNATURAL: judge_hit(j, RULE_PICKLE_UNNATURAL, f->at, "%s %.*s, as no pickler writes it", pickle_opcode_name(f->op), STR(f->text)); break;
+    case PICKLE_CONSTANT: nested_constant(j, f); break;
+    case PICKLE_STOP: on_stop(j, f); break;
     }
 }
 
 /* ---- one pickle after another */
 
+enum { LEGACY_PICKLES = 5 };                           /* magic, version, system, object, keys of storages */
 static const Str keys[KEEPS] = { { "shape", 5 }, { "dtype", 5 }, { "numpy_array_alignment_bytes", 27 } };
 
 static void say_broken(Judge *j, PickleEnd end)
@@ -266,27 +255,67 @@ static void say_broken(Judge *j, PickleEnd end)
 /* Judges the pickle at `at` and says what was found.  True when another can follow it. */
 static bool one(Judge *j, Pickle *p, uint64_t at)
 {
-    j->broken = NULL, j->said = j->hit_count = 0;
+    j->broken = NULL;
     PickleEnd end = pickle_run(p, at);
-    if (j->streams > 0 && gathered(j) < SCAN_MALICIOUS && end != PICKLE_ENDED)
-        return false;                                  /* bytes behind a pickle that are none */
+    if (j->streams > 0 && gathered(j) < SCAN_MALICIOUS && end != PICKLE_ENDED) {
+        j->hit_count = 0, j->epoch++;                  /* bytes behind a pickle that are none */
+        return false;
+    }
     j->streams++;
     say_broken(j, end);
     say(j);
     return end == PICKLE_ENDED;
 }
 
+uint64_t judge_hidden(Judge *j, Pickle *p, uint64_t at)
+{
+    PickleEnd   end = pickle_run(p, at);
+    ScanVerdict worst = gathered(j);
+    if (worst < SCAN_SUSPICIOUS || (worst < SCAN_MALICIOUS && end != PICKLE_ENDED)) {
+        j->hit_count = 0, j->epoch++;
+        return 0;
+    }
+    judge_hit(j, RULE_PICKLE_HIDDEN, at, "a pickle lies behind bytes that belong to none");
+    say(j);
+    return pickle_at(p) > at ? pickle_at(p) : at + 1;
+}
+
+uint64_t judge_inside(Judge *j, uint64_t at)
+{
+    Pickle   *p = pickle_new(j->in->bytes, NULL, 0, hear, j);
+    PickleEnd end = PICKLE_OVER;
+    j->inside = true;
+    if (p != NULL)
+        end = pickle_run(p, at);
+    j->inside = false;
+    uint64_t to = end == PICKLE_ENDED ? pickle_at(p) : j->in->bytes.n;
+    pickle_free(p);
+    return to;
+}
+
+static void all(Judge *j, Pickle *p, uint64_t *end)
+{
+    bool     more = true;
+    uint64_t at = 0;
+    while (at < j->in->bytes.n && more && j->streams < PICKLE_STREAMS_MAX && !(j->home == PICKLE_TORCH_LEGACY && j->streams == LEGACY_PICKLES)) {
+        more = one(j, p, at);
+        if (more)
+            at = pickle_at(p);
+    }
+    *end = j->home == PICKLE_TORCH_LEGACY && more ? torch_legacy_end(j, at) : at;
+    say(j);
+    if (j->in->depth == 0 && j->home != PICKLE_TORCH_LEGACY)
+        search_hidden(j, p, at);
+}
+
 ScanVerdict scan_pickle(Arena *a, const ScanPickle *in, const ScanOut *out, uint64_t *end)
 {
-    Judge   j = { .a = a, .in = in, .out = out, .home = in->home, .hits = arena_get(a, PICKLE_HITS_MAX, sizeof(Hit)) };
+    Judge   j = { .a = a, .in = in, .out = out, .home = in->home, .nested_left = NESTED_BYTES_MAX, .hits = arena_get(a, PICKLE_HITS_MAX, sizeof(Hit)) };
     Pickle *p = pickle_new(in->bytes, keys, KEEPS, hear, &j);
-    uint64_t at = 0;
     *end = 0;
     if (p == NULL || j.hits == NULL)
         return pickle_free(p), SCAN_UNSCANNABLE;
-    while (at < in->bytes.n && j.streams < PICKLE_STREAMS_MAX && one(&j, p, at))
-        at = pickle_at(p);
-    *end = at;
+    all(&j, p, end);
     pickle_free(p);
     return j.verdict;
 }
