@@ -38,6 +38,8 @@ void siem_json(Buf *b, const SiemSource *from, const SiemEvent *v)
     json_member(&w, "host", from->host), json_member(&w, "system", from->system);
     json_member(&w, "producer", v->producer), json_member_u64(&w, "seq", v->seq);
     json_member(&w, "kind", v->alert ? S("alert") : S("request"));
+    if (v->cut_from > 0)
+        json_member_u64(&w, "untruncated_bytes", v->cut_from);
     json_key(&w, "event"), json_put_raw(&w, v->raw);
     json_close(&w, '}');
 }

@@ -29,6 +29,7 @@ typedef struct SiemEvent {
     unsigned severity;                                 /* SIEM_*                                             */
     bool     alert;                                    /* else a request                                     */
     Str      raw;                                      /* the payload as the ledger's Merkle tree knows it: JSON */
+    uint64_t cut_from;                                 /* bytes of the payload before the prediction was left out; 0: whole */
     /* a request */
     Str      request, endpoint, method, address, key;
     Str      model, model_digest;                      /* name of the part; SHA-256, hex                     */

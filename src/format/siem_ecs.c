@@ -133,7 +133,7 @@ void siem_ecs(Buf *b, const SiemSource *from, const SiemEvent *v)
         alert_put(&o, v);
     else
         request_put(&o, v);
-    text(&o, "moat.system", from->system);
+    text(&o, "moat.system", from->system), number(&o, "moat.untruncated_bytes", v->cut_from);
     enter(&o, S(""));
     json_close(&o.w, '}');
 }

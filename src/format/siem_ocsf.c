@@ -34,6 +34,8 @@ static void base_put(JsonOut *w, const SiemSource *from, const SiemEvent *v, uns
     json_member(w, "version", S("1.9.0-dev")), json_member(w, "uid", v->id);
     text_if(w, "log_name", v->producer), json_member_u64(w, "sequence", v->seq);
     json_key(w, "profiles"), json_put_raw(w, v->alert ? S("[]") : S("[\"ai_operation\",\"security_control\"]"));
+    if (v->cut_from > 0)
+        json_key(w, "is_truncated"), json_put_bool(w, true), json_member_u64(w, "untruncated_size", v->cut_from);
     json_key(w, "product"), json_open(w, '{');
     json_member(w, "name", S("moat")), json_member(w, "vendor_name", S("moat")), json_member(w, "version", from->version);
     json_close(w, '}');

@@ -1,6 +1,9 @@
 /* net - the only place that opens sockets (nginx apart).
  *
  *     http_server.h  whole requests in, whole replies out, over libmicrohttpd
+ *     http_client.h  asks, with limits, over libcurl
+ *     wire.h         TCP and TLS for what is not HTTP
+ *     probe.h        is somebody there?
  *
  * http_server - a small HTTP/1.1 server for what answers from memory: the reference model server, the dashboard.
  * libmicrohttpd reads the wire; we hold the limits (connections, idle time, header and body size) and hand `handle` one
