@@ -6,8 +6,10 @@
 #include "cli/cli.h"
 
 int watch_drift_cmd(int argc, char **argv);            /* watch_drift.c */
+int watch_ship_cmd(int argc, char **argv);             /* watch_ship.c  */
 
-enum { WATCH_DRIFT_OPTS = 6 };
+enum { WATCH_DRIFT_OPTS = 6, WATCH_SHIP_OPTS = 4 };
 extern const Opt watch_drift_opts[WATCH_DRIFT_OPTS];
+extern const Opt watch_ship_opts[WATCH_SHIP_OPTS];
 
 #endif

@@ -28,6 +28,14 @@ size_t siem_technique(Str id)
     return n;
 }
 
+bool siem_is_ip(Str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] == '\0' || strchr("0123456789abcdefABCDEF.:", s.p[i]) == NULL)
+            return false;
+    return s.n > 0;
+}
+
 void siem_json(Buf *b, const SiemSource *from, const SiemEvent *v)
 {
     char    time[TIME_TEXT];

@@ -60,5 +60,7 @@ const SiemFormat *siem_format(Str name);               /* NULL when unknown */
 
 /* "AML.T0024.002" is a part of "AML.T0024": the length of the technique's own id. */
 size_t siem_technique(Str id);
+/* Looks like an IP address: what a field of that type takes. */
+bool   siem_is_ip(Str s);
 
 #endif

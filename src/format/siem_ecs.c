@@ -80,7 +80,7 @@ static void request_put(Ecs *o, const SiemEvent *v)
     list(o, "event.type", "access", pass ? "allowed" : refuse ? "denied" : "error");
     text(o, "event.outcome", pass ? S("success") : S("failure")), text(o, "event.reason", v->reason);
     number(o, "event.duration", v->total_us * 1000);
-    text(o, "source.ip", v->address), text(o, "user.id", v->key), text(o, "service.name", v->endpoint);
+    text(o, siem_is_ip(v->address) ? "source.ip" : "source.address", v->address), text(o, "user.id", v->key), text(o, "service.name", v->endpoint);
     text(o, "http.request.id", v->request), text(o, "http.request.method", v->method);
     number(o, "http.request.body.bytes", v->bytes_in);
     number(o, "http.response.status_code", v->status), number(o, "http.response.body.bytes", v->bytes_out);

@@ -42,14 +42,6 @@ static void base_put(JsonOut *w, const SiemSource *from, const SiemEvent *v, uns
     json_close(w, '}');
 }
 
-static bool is_address(Str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if (s.p[i] == '\0' || strchr("0123456789abcdefABCDEF.:", s.p[i]) == NULL)
-            return false;
-    return s.n > 0;
-}
-
 /* Who asked, from where, for what. */
 static void parties_put(JsonOut *w, const SiemEvent *v)
 {
@@ -61,7 +53,7 @@ static void parties_put(JsonOut *w, const SiemEvent *v)
         json_member(w, "name", S("anonymous"));
     json_close(w, '}'), json_close(w, '}');
     json_key(w, "src_endpoint"), json_open(w, '{');
-    json_member(w, is_address(v->address) ? "ip" : "name", v->address.n > 0 ? v->address : S("unknown"));
+    json_member(w, siem_is_ip(v->address) ? "ip" : "name", v->address.n > 0 ? v->address : S("unknown"));
     json_close(w, '}');
     json_key(w, "api"), json_open(w, '{');
     json_member(w, "operation", v->endpoint.n > 0 ? v->endpoint : S("unknown"));
