@@ -75,6 +75,13 @@ static const Cmd cmds[] = {
       "  moat data scan train.csv --ignore id --missing impute --scores scores.csv\n"
       "  moat data scan train --save normal.forest && moat data scan new.csv --load normal.forest --kept clean.csv",
       data_scan_opts, DATA_SCAN_OPTS, data_scan_cmd },
+    { "access", "audit|plan|apply [DATASET...]", "who may read and write the files of a dataset, against its readers and writers",
+      "audit says what differs, plan prints the setfacl commands that would mend it, apply does the same and can be taken back.\n"
+      "  moat data access audit\n"
+      "  moat data access plan train\n"
+      "  moat data access apply train\n"
+      "  moat data access apply train --undo",
+      data_access_opts, DATA_ACCESS_OPTS, data_access_cmd },
 };
 
-const Noun noun_data = { "data", "datasets: golden versions, verified and brought back", cmds, len_of(cmds) };
+const Noun noun_data = { "data", "datasets: golden versions, odd rows, and who may touch the files", cmds, len_of(cmds) };
