@@ -5,11 +5,13 @@
 #include "gate/rules.h"
 #include "model/model.h"
 #include "posture/posture.h"
+#include "privacy/attack.h"
 #include "spool/event.h"
 #include "watch/watch.h"
 
 /* Every trade's rules; a new family is a line here. */
 static const struct { const Rule *rules; const size_t *n; } families[] = {
+    { attack_rules, &attack_rules_len },
     { check_rules, &check_rules_len },       { data_rules, &data_rules_len },     { exposure_rules, &exposure_rules_len },
     { gate_rules, &gate_rules_len },         { key_rules, &key_rules_len },       { ledger_rules, &ledger_rules_len },
     { model_rules, &model_rules_len },       { watch_rules, &watch_rules_len },

@@ -6,6 +6,11 @@ static const Cmd cmds[] = {
       "  moat privacy train softmax\n  moat privacy train --data train.csv --labels label --out model.safetensors\n"
       "  moat privacy train --data images.idx --labels labels.idx --model mlp:256 --epsilon 3 --delta 1e-5 --batch 4096 --out m.safetensors", privacy_train_opts,
       PRIVACY_TRAIN_OPTS, privacy_train_cmd },
+    { "audit", NULL, "attack a live endpoint as its clients could: extract, invert, membership",
+      "Give the target twice, without and with output control, for the table of before and after.\n\n"
+      "  moat privacy audit --attack extract --target http://127.0.0.1:8501/v1/models/m:predict --test test --queries 785,7850\n"
+      "  moat privacy audit --attack membership --target predict --key key.txt --members train --others test", privacy_attack_opts,
+      PRIVACY_ATTACK_OPTS, privacy_attack_cmd },
 };
 
 const Noun noun_privacy = { "privacy", "train models that say no more than they must", cmds, len_of(cmds) };

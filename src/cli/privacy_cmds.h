@@ -7,7 +7,9 @@
 
 int privacy_train_cmd(int argc, char **argv);          /* privacy_train.c   */
 
-enum { PRIVACY_TRAIN_OPTS = 19 };
-extern const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS];
+int privacy_attack_cmd(int argc, char **argv);         /* privacy_attack.c  */
+
+enum { PRIVACY_TRAIN_OPTS = 19, PRIVACY_ATTACK_OPTS = 16 };
+extern const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS], privacy_attack_opts[PRIVACY_ATTACK_OPTS];
 
 #endif
