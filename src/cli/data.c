@@ -68,11 +68,12 @@ static const Cmd cmds[] = {
       "  moat data restore train@3 --as-head --reason 'version 4 was poisoned'\n"
       "  moat data restore train@3 --to /tmp/look",
       data_restore_opts, DATA_RESTORE_OPTS, data_restore_cmd },
-    { "scan", "FILE|DATASET", "find rows that are unlike the others",
+    { "scan", "FILE|DATASET", "find rows that are unlike the others, or wrongly labelled",
       "An isolation forest (scikit-learn's semantics) scores each row from 0 to 1; high is odd. Rows are counted from 0, without the\n"
       "header; the place of a finding from 1. Findings are low, so they fail a build only with --fail-on low.\n"
       "  moat data scan train.csv --labels class --contamination 0.01\n"
       "  moat data scan train.csv --ignore id --missing impute --scores scores.csv\n"
+      "  moat data scan train.csv --labels class --detector labels\n"
       "  moat data scan train --save normal.forest && moat data scan new.csv --load normal.forest --kept clean.csv",
       data_scan_opts, DATA_SCAN_OPTS, data_scan_cmd },
     { "access", "audit|plan|apply [DATASET...]", "who may read and write the files of a dataset, against its readers and writers",

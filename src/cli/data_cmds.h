@@ -19,7 +19,7 @@ enum {
     DATA_VERIFY_OPTS = 3,
     DATA_LOG_OPTS = 1,
     DATA_RESTORE_OPTS = 6,
-    DATA_SCAN_OPTS = 17,
+    DATA_SCAN_OPTS = 19,
     DATA_ACCESS_OPTS = 3,
 };
 extern const Opt data_commit_opts[DATA_COMMIT_OPTS];

@@ -4,13 +4,13 @@
 #include "data/keep.h"
 #include <math.h>
 
-static const char *detector = "iforest", *contamination, *samples, *missing = "refuse", *format = "moat", *labels;
-static const char *scores_file, *save_file, *load_file, *kept_file, *kept_labels_file;
+static const char *detector = "iforest", *contamination, *samples, *missing = "refuse", *format = "moat", *labels, *prune = "noise-rate";
+static const char *scores_file, *save_file, *load_file, *kept_file, *kept_labels_file, *probabilities_file;
 static OptMany     only, ignore;
 static long        trees = FOREST_TREES, seed, threads, top = 20;
 
 const Opt data_scan_opts[DATA_SCAN_OPTS] = {
-    { "detector", 0, OPT_TEXT, &detector, "NAME", "iforest: rows that few cuts isolate" },
+    { "detector", 0, OPT_TEXT, &detector, "NAME", "iforest: rows that few cuts isolate (default); labels: rows whose label is wrong" },
     { "labels", 0, OPT_TEXT, &labels, "COLUMN", "CSV: the label's column; npy, IDX: the labels' file. Never a feature" },
     { "columns", 0, OPT_MANY, &only, "NAME", "CSV: look at this column only; may be repeated" },
     { "ignore", 0, OPT_MANY, &ignore, "NAME", "CSV: leave this column out; may be repeated" },
@@ -19,6 +19,8 @@ const Opt data_scan_opts[DATA_SCAN_OPTS] = {
     { "trees", 0, OPT_INT, &trees, "N", "default 100" },
     { "max-samples", 0, OPT_TEXT, &samples, "N", "rows a tree sees: auto (256), a number, or a share like 0.1" },
     { "seed", 0, OPT_INT, &seed, "N", "same seed, same forest; default 0" },
+    { "probabilities", 0, OPT_TEXT, &probabilities_file, "NPY", "labels: out-of-fold, rows x classes; default: of the 10 nearest rows" },
+    { "prune", 0, OPT_TEXT, &prune, "HOW", "labels: noise-rate (default), class, or both (fewer, surer)" },
     { "save", 0, OPT_TEXT, &save_file, "FILE", "keep the fitted forest" },
     { "load", 0, OPT_TEXT, &load_file, "FILE", "score with a kept forest instead of fitting one" },
     { "scores", 0, OPT_TEXT, &scores_file, "FILE", "write every row's score as CSV" },
@@ -37,16 +39,15 @@ static bool one_of(const char *what, const char *v, const char *const *of, size_
         if (strcmp(v, of[i]) == 0)
             return true;
     const char *near = nearest_word(str(v), of, n);
-    err_set(e, E_USAGE, "--%s is %s or %s, not '%s'", what, of[0], of[1], v);
+    err_set(e, E_USAGE, "--%s is %s%s%s or %s, not '%s'", what, of[0], n > 2 ? ", " : "", n > 2 ? of[1] : "", of[n - 1], v);
     return near ? err_hint(e, "did you mean '%s'?", near) : false;
 }
 
 static bool words_ok(Err *e)
 {
     static const char *const hows[] = { "refuse", "impute" }, *const formats[] = { "moat", "sklearn" };
-    if (strcmp(detector, "iforest") != 0)
-        return err_set(e, E_USAGE, "--detector is iforest, not '%s'", detector);
-    return one_of("missing", missing, hows, 2, e) && one_of("format", format, formats, 2, e);
+    static const char *const detectors[] = { "iforest", "labels" }, *const prunes[] = { "noise-rate", "class", "both" };
+    return one_of("detector", detector, detectors, 2, e) && one_of("prune", prune, prunes, 3, e) && one_of("missing", missing, hows, 2, e) && one_of("format", format, formats, 2, e);
 }
 
 static bool numbers_ok(Err *e)
@@ -59,6 +60,10 @@ static bool numbers_ok(Err *e)
         return err_set(e, E_USAGE, "--load brings a forest: --trees, --max-samples, --seed and --save are for fitting one");
     if (only.n > 0 && ignore.n > 0)
         return err_set(e, E_USAGE, "--columns says which, --ignore all but which: give one of them");
+    if (strcmp(detector, "labels") == 0 && (load_file != NULL || save_file != NULL || contamination != NULL || strcmp(format, "moat") != 0))
+        return err_set(e, E_USAGE, "--load, --save, --contamination and --format are of the isolation forest, not of --detector labels");
+    if (strcmp(detector, "labels") != 0 && probabilities_file != NULL)
+        return err_set(e, E_USAGE, "--probabilities goes with --detector labels");
     return kept_labels_file == NULL || kept_file != NULL || err_set(e, E_USAGE, "--kept-labels goes with --kept");
 }
 
@@ -164,12 +169,43 @@ static bool find_outliers(Scan *s, Err *e)
     if (!contamination_of(&ask.contamination, e) || !samples_of(s->m.rows, &ask.forest.samples, e) || (load_file != NULL && !load_forest(s, &loaded, e)))
         return false;
     ask.loaded = load_file ? &loaded : NULL;
-    if (!outliers_find(s->a, s->pool, &s->m, &ask, &s->odd, e))
+    if (!outliers_find(s->a, s->pool, &s->m, &ask, &s->odd, &s->filled, e))
         return err_in(e, "%s", s->path);
     s->score = s->odd.score, s->flagged = s->odd.n;
     for (size_t i = 0; i < s->odd.n; i++)
         s->stays[s->odd.v[i].row] = false;
     return outliers_findings(&s->odd, &s->m, s->part, s->subject, s->found) || err_nomem(e);
+}
+
+/* Probabilities that were brought need no features, so holes in those do not matter. */
+static bool probabilities(Scan *s, double **p, Err *e)
+{
+    float *fill = NULL;
+    if (probabilities_file != NULL)
+        return labels_probabilities(s->a, probabilities_file, &s->m, p, e);
+    if (s->m.rows < 2 || s->m.cols == 0)
+        return err_set(e, E_FORMAT, "%s: has %s", s->path, s->m.rows < 2 ? "too few rows: neighbours need two" : "no columns to judge by");
+    if (!missing_fill(s->a, &s->m, strcmp(missing, "impute") == 0, &fill, &s->filled, e))
+        return err_in(e, "%s", s->path);
+    return labels_by_neighbours(s->a, s->pool, &s->m, p, e);
+}
+
+static bool find_wrong_labels(Scan *s, Err *e)
+{
+    Prune   how = prune[0] == 'n' ? PRUNE_BY_NOISE_RATE : prune[0] == 'c' ? PRUNE_BY_CLASS : PRUNE_BOTH;
+    double *p;
+    if (s->labels == NULL) {
+        err_set(e, E_USAGE, "%s: which are the labels?", s->path);
+        return err_hint(e, "--labels COLUMN for CSV, --labels FILE for npy and IDX");
+    }
+    if (!probabilities(s, &p, e))
+        return false;
+    if (!labels_find(s->a, &s->m, p, how, &s->noise, e))
+        return err_in(e, "%s", s->path);
+    s->by_labels = true, s->score = s->noise.score, s->flagged = s->noise.n;
+    for (size_t i = 0; i < s->noise.n; i++)
+        s->stays[s->noise.v[i].row] = false;
+    return labels_findings(&s->noise, &s->m, s->part, s->subject, s->found) || err_nomem(e);
 }
 
 static bool look(Scan *s, Err *e)
@@ -181,7 +217,7 @@ static bool look(Scan *s, Err *e)
     if (s->stays == NULL || s->found == NULL)
         return err_nomem(e);
     memset(s->stays, true, s->m.rows);
-    return find_outliers(s, e);
+    return strcmp(detector, "labels") == 0 ? find_wrong_labels(s, e) : find_outliers(s, e);
 }
 
 /* ---- files */

@@ -2,6 +2,7 @@
 #ifndef DATA_SCAN_H
 #define DATA_SCAN_H
 #include "cli/data_cmds.h"
+#include "data/labels.h"
 #include "data/outliers.h"
 
 typedef struct Scan {
@@ -16,7 +17,10 @@ typedef struct Scan {
     Findings      *found;
     bool           sklearn;                            /* scores as scikit-learn signs them */
     uint64_t       top;                                /* rows that are shown           */
+    bool           by_labels;                          /* noise was found, not odd      */
     Outliers       odd;
+    LabelNoise     noise;
+    uint64_t       filled;                             /* cells that were missing       */
     const double  *score;                              /* of each row                   */
     bool          *stays;                              /* rows that are not odd         */
     uint64_t       flagged;

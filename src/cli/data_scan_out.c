@@ -69,18 +69,38 @@ static void print_outlier(const Scan *s, const Outlier *o)
     fwrite(b.p, 1, b.n, stdout);
 }
 
+static void print_issue(const Scan *s, const LabelIssue *v)
+{
+    defer_buf Buf b = { 0 };
+    buf_printf(&b, "%10" PRIu64 "  %8.4f  ", v->row, v->score);
+    buf_clean(&b, s->m.class[v->given]);
+    buf_z(&b, ", probably ");
+    buf_clean(&b, s->m.class[v->suggested]);
+    buf_byte(&b, '\n');
+    fwrite(b.p, 1, b.n, stdout);
+}
+
+static void print_head(const Scan *s)
+{
+    if (s->by_labels)
+        printf("%.*s: %" PRIu64 " row%s, %zu labels; %" PRIu64 " probably wrong; by estimate %.2g %% are\n", STR(s->subject), s->m.rows, s->m.rows == 1 ? "" : "s",
+               s->m.classes, s->flagged, 100 * s->noise.noise);
+    else
+        printf("%.*s: %" PRIu64 " row%s of %" PRIu64 " columns; %" PRIu64 " %s odd: score %s %.4f\n", STR(s->subject), s->m.rows, s->m.rows == 1 ? "" : "s", s->m.cols, s->flagged,
+           s->flagged == 1 ? "is" : "are", s->sklearn ? "below" : "above", limit(s));
+}
+
 static void print_text(const Scan *s)
 {
     uint64_t n = s->flagged < s->top ? s->flagged : s->top;
     n = n < OUTLIER_FINDINGS ? n : OUTLIER_FINDINGS;
-    printf("%.*s: %" PRIu64 " row%s of %" PRIu64 " columns; %" PRIu64 " %s odd: score %s %.4f\n", STR(s->subject), s->m.rows, s->m.rows == 1 ? "" : "s", s->m.cols, s->flagged,
-           s->flagged == 1 ? "is" : "are", s->sklearn ? "below" : "above", limit(s));
-    if (s->odd.filled > 0)
-        printf("  %" PRIu64 " missing cells count as their column's median\n", s->odd.filled);
+    print_head(s);
+    if (s->filled > 0)
+        printf("  %" PRIu64 " missing cells count as their column's median\n", s->filled);
     if (n > 0)
-        printf("\n       row     score  because\n");
+        printf("\n       row     score  %s\n", s->by_labels ? "label" : "because");
     for (uint64_t i = 0; i < n; i++)
-        print_outlier(s, &s->odd.v[i]);
+        s->by_labels ? print_issue(s, &s->noise.v[i]) : print_outlier(s, &s->odd.v[i]);
     if (n < s->flagged)
         printf("       ... and %" PRIu64 " more; --scores FILE writes every row's score\n", s->flagged - n);
 }
@@ -103,16 +123,35 @@ static void put_outlier(const Scan *s, const Outlier *o, JsonOut *w)
     json_close(w, ']'), json_close(w, '}');
 }
 
-/* The members that the record and --json share. */
-static void put_summary(const Scan *s, JsonOut *w)
+static void put_issue(const Scan *s, const LabelIssue *v, JsonOut *w)
 {
-    const Forest *f = &s->odd.forest;
-    json_member(w, "detector", S("iforest"));
-    json_member_u64(w, "rows", s->m.rows);
-    json_member_u64(w, "columns", s->m.cols);
-    json_member_u64(w, "flagged", s->flagged);
-    json_member_u64(w, "filled", s->odd.filled);
-    json_key(w, "threshold"), json_put_f64(w, limit(s));
+    json_open(w, '{');
+    json_member_u64(w, "row", v->row);
+    json_key(w, "score"), json_put_f64(w, v->score);
+    json_member(w, "given", s->m.class[v->given]);
+    json_member(w, "suggested", s->m.class[v->suggested]);
+    json_close(w, '}');
+}
+
+/* The joint as shares of all rows: noise[given][true]. */
+static void put_joint(const Scan *s, JsonOut *w)
+{
+    json_key(w, "classes"), json_open(w, '[');
+    for (size_t k = 0; k < s->m.classes; k++)
+        json_put_str(w, s->m.class[k]);
+    json_close(w, ']');
+    json_key(w, "joint"), json_open(w, '[');
+    for (size_t i = 0; i < s->m.classes; i++) {
+        json_open(w, '[');
+        for (size_t k = 0; k < s->m.classes; k++)
+            json_put_f64(w, (double)s->noise.found.joint[i * s->m.classes + k] / (double)s->m.rows);
+        json_close(w, ']');
+    }
+    json_close(w, ']');
+}
+
+static void put_forest(const Forest *f, JsonOut *w)
+{
     json_key(w, "forest"), json_open(w, '{');
     json_member_u64(w, "trees", f->trees);
     json_member_u64(w, "samples", f->samples);
@@ -122,6 +161,24 @@ static void put_summary(const Scan *s, JsonOut *w)
     json_close(w, '}');
 }
 
+/* The members that the record and --json share. */
+static void put_summary(const Scan *s, JsonOut *w)
+{
+    json_member(w, "detector", s->by_labels ? S("labels") : S("iforest"));
+    json_member_u64(w, "rows", s->m.rows);
+    json_member_u64(w, "columns", s->m.cols);
+    json_member_u64(w, "flagged", s->flagged);
+    json_member_u64(w, "filled", s->filled);
+    json_key(w, "threshold");
+    if (s->by_labels) {
+        json_put_null(w);
+        json_key(w, "noise"), json_put_f64(w, s->noise.noise);
+    } else {
+        json_put_f64(w, limit(s));
+        put_forest(&s->odd.forest, w);
+    }
+}
+
 static bool print_json(const Scan *s)
 {
     defer_buf Buf b = { 0 };
@@ -129,9 +186,11 @@ static bool print_json(const Scan *s)
     json_begin(&w, "moat.data.scan/1", s->found);
     put_summary(s, &w);
     json_key(&w, "outliers"), json_open(&w, '[');
-    for (size_t i = 0; i < s->odd.n; i++)
-        put_outlier(s, &s->odd.v[i], &w);
+    for (size_t i = 0; i < s->flagged; i++)
+        s->by_labels ? put_issue(s, &s->noise.v[i], &w) : put_outlier(s, &s->odd.v[i], &w);
     json_close(&w, ']');
+    if (s->by_labels)
+        put_joint(s, &w);
     return json_finish(&w);
 }
 

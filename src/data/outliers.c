@@ -32,16 +32,22 @@ static bool medians(Arena *a, const Matrix *m, float *fill, Err *e)
     return true;
 }
 
-static bool fill_missing(Arena *a, Matrix *m, const OutlierAsk *ask, float **fill, uint64_t *filled, Err *e)
+static bool check_cells(const Matrix *m, bool impute, Err *e)
 {
-    *fill = ask->loaded ? ask->loaded->fill : NULL;
     for (uint64_t i = 0; m->not_finite > 0 && i < m->rows * m->cols; i++) {
         if (isinf(m->x[i]))
             return bad_cell(m, i, "is infinite, or too large for a 32-bit float", "scale the column, or leave it out: --ignore NAME", e);
-        if (isnan(m->x[i]) && !ask->impute)
+        if (isnan(m->x[i]) && !impute)
             return bad_cell(m, i, "is missing", "--missing impute puts the column's median there; --ignore NAME leaves it out", e);
     }
-    if (!ask->impute)
+    return true;
+}
+
+bool missing_fill(Arena *a, Matrix *m, bool impute, float **fill, uint64_t *filled, Err *e)
+{
+    if (!check_cells(m, impute, e))
+        return false;
+    if (!impute)
         return true;
     if (*fill == NULL) {
         if ((*fill = arena_get(a, m->cols, sizeof **fill)) == NULL)
@@ -159,13 +165,13 @@ static bool explain_all(Arena *a, const Matrix *m, Outliers *o, Err *e)
     return true;
 }
 
-bool outliers_find(Arena *a, Pool *pool, Matrix *m, const OutlierAsk *ask, Outliers *out, Err *e)
+bool outliers_find(Arena *a, Pool *pool, Matrix *m, const OutlierAsk *ask, Outliers *out, uint64_t *filled, Err *e)
 {
-    float *fill;
+    float *fill = ask->loaded ? ask->loaded->fill : NULL;
     *out = (Outliers){ 0 };
     if (m->rows == 0 || m->cols == 0)
         return err_set(e, E_FORMAT, "has no %s", m->rows ? "columns to judge" : "rows");
-    if ((ask->loaded != NULL && !fits(ask->loaded, m, e)) || !fill_missing(a, m, ask, &fill, &out->filled, e) ||
+    if ((ask->loaded != NULL && !fits(ask->loaded, m, e)) || !missing_fill(a, m, ask->impute, &fill, filled, e) ||
         !get_forest(a, pool, m, ask, fill, &out->forest, e))
         return false;
     if ((out->score = arena_get(a, m->rows, sizeof *out->score)) == NULL)

@@ -36,11 +36,14 @@ typedef struct Outliers {
     double  *score;                                    /* of each row, 0..1; high is odd */
     Outlier *v;                                        /* the oddest first               */
     size_t   n;
-    uint64_t filled;                                   /* cells that were missing        */
 } Outliers;
 
+/* Puts fill[column] for missing cells; *fill NULL: the medians, made here.  Infinite cells, and missing ones without `impute`, are
+ * errors with row and column. */
+bool missing_fill(Arena *a, Matrix *m, bool impute, float **fill, uint64_t *filled, Err *e);
+
 /* Missing cells of m->x are filled in place.  Infinite cells, and missing ones without `impute`, are errors with row and column. */
-bool outliers_find(Arena *a, Pool *pool, Matrix *m, const OutlierAsk *ask, Outliers *out, Err *e);
+bool outliers_find(Arena *a, Pool *pool, Matrix *m, const OutlierAsk *ask, Outliers *out, uint64_t *filled, Err *e);
 /* One for each of the OUTLIER_FINDINGS oddest rows. */
 bool outliers_findings(const Outliers *o, const Matrix *m, Str part, Str subject, Findings *to);
 /* "x3 = 25 (above 99.9 % of the rows)" */

@@ -185,3 +185,75 @@ def test_a_file_without_permission(moat, tmp_path):
     (tmp_path / "x.csv").chmod(0)
     r = moat("data", "scan", "x.csv")
     assert r.code == 3 and "Permission denied" in r.err
+
+
+# ---- labels
+
+def digits(vectors, noise):
+    table = np.genfromtxt(vectors(f"data/labelnoise/digits_{noise}_knn10.csv"), delimiter=",", names=True)
+    x = np.loadtxt(vectors("data/digits/digits_8x8.csv"), delimiter=",")[:, :-1]
+    return x, table["true"].astype(int), table["given"].astype(int)
+
+
+def f1(truth, given, flagged):
+    bad, said = truth != given, np.isin(np.arange(len(truth)), flagged)
+    return 2 * (bad & said).sum() / (bad.sum() + said.sum())
+
+
+@pytest.mark.parametrize("noise, least", [("sym10", 0.89), ("sym20", 0.929), ("pair10", 0.883), ("pair20", 0.884)])
+def test_flipped_digits_are_found_from_pixels_alone(moat, vectors, tmp_path, noise, least):
+    x, truth, given = digits(vectors, noise)
+    np.savetxt(tmp_path / "d.csv", np.column_stack([x, given]), delimiter=",", fmt="%d")
+    got = scan(moat, "d.csv", "--labels", "x64", "--detector", "labels")
+    assert f1(truth, given, [o["row"] for o in got["outliers"]]) >= least
+    assert abs(got["noise"] - (truth != given).mean()) < 0.03 and got["threshold"] is None
+    right = [int(o["suggested"]) == truth[o["row"]] for o in got["outliers"] if truth[o["row"]] != given[o["row"]]]
+    assert np.mean(right) > 0.95
+    assert {(f["rule"], f["severity"]) for f in got["findings"]} == {("MOAT-D102", "medium")}
+
+
+@pytest.mark.parametrize("prune, column", [("noise-rate", "prune_by_noise_rate"), ("class", "prune_by_class"), ("both", "both")])
+def test_with_probabilities_the_masks_are_cleanlabs(moat, vectors, tmp_path, prune, column):
+    t = np.genfromtxt(vectors("data/labelnoise/digits_pair20_logreg.csv"), delimiter=",", names=True)
+    np.save(tmp_path / "p.npy", np.column_stack([t[f"p{k}"] for k in range(10)]))
+    np.save(tmp_path / "x.npy", np.zeros((len(t), 1))), np.save(tmp_path / "y.npy", t["given"].astype(np.int64))
+    r = scan(moat, "x.npy", "--labels", "y.npy", "--detector", "labels", "--probabilities", "p.npy", "--prune", prune,
+             "--kept", "kx.npy", "--kept-labels", "ky.npy", "--scores", "s.csv")
+    assert sorted(o["row"] for o in r["outliers"]) == list(np.flatnonzero(t[column]))
+    assert (np.load(tmp_path / "ky.npy") == t["given"][t[column] == 0]).all()
+    s = np.loadtxt(tmp_path / "s.csv", delimiter=",", skiprows=1)
+    assert np.abs(1 - s[:, 1] - t["normalized_margin"]).max() < 1e-6
+    assert np.abs(np.sum(r["joint"]) - 1) < 1e-9 and r["classes"] == [str(k) for k in range(10)]
+
+
+def test_columns_of_other_units_do_not_drown_the_rest(moat, tmp_path):
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 2, 400)
+    x = np.column_stack([y + rng.normal(0, 0.1, 400), rng.normal(0, 1e6, 400)])
+    given = y.copy()
+    given[:20] ^= 1
+    (tmp_path / "d.csv").write_text("a,b,y\n" + "".join(f"{a},{b},{'ham spam'.split()[g]}\n" for (a, b), g in zip(x, given)))
+    got = scan(moat, "d.csv", "--labels", "y", "--detector", "labels")
+    assert f1(y, given, [o["row"] for o in got["outliers"]]) > 0.9 and got["classes"] == ["ham", "spam"]
+
+
+@pytest.mark.parametrize("text, args, code, says", [
+    ("a,y\n1,0\n2,1\n", [], 2, "which are the labels"),
+    ("a,y\n1,0\n", ["--labels", "y"], 3, "neighbours need two"),
+    ("a,y\n1,0\n2,1\n", ["--labels", "y"], 0, "2 rows, 2 labels; 0 probably wrong"),
+    ("a,y\n" + "1,0\n" * 30, ["--labels", "y"], 0, "1 labels; 0 probably wrong"),
+    ("y\n0\n1\n", ["--labels", "y"], 3, "no columns to judge by"),
+    ("a,y\n1,0\n,1\n3,1\n", ["--labels", "y"], 3, "is missing"),
+    ("a,y\n1,0\n,1\n3,1\n", ["--labels", "y", "--missing", "impute"], 0, "1 missing cells"),
+    ("a,y\n1,0\n2,\n", ["--labels", "y"], 3, "is no label"),
+    ("a,y\n1,0\n2,1\n", ["--labels", "y", "--probabilities", "no.npy"], 3, "no.npy"),
+    ("a,y\n1,0\n2,1\n", ["--labels", "y", "--probabilities", "p.npy"], 3, "2 rows of 2 classes are needed"),
+    ("a,y\n1,0\n2,1\n3,2\n", ["--labels", "y", "--probabilities", "p.npy"], 3, "is no probability"),
+    ("a,y\n1,0\n2,1\n", ["--labels", "y", "--contamination", "0.1"], 2, "of the isolation forest"),
+    ("a,y\n1,0\n2,1\n", ["--labels", "y", "--prune", "all"], 2, "--prune is noise-rate, class or both"),
+])
+def test_what_it_says_of_labels(moat, tmp_path, text, args, code, says):
+    (tmp_path / "x.csv").write_text(text)
+    np.save(tmp_path / "p.npy", np.full((3, 3), [0.5, 0.5, np.nan]))
+    r = moat("data", "scan", "x.csv", "--detector", "labels", *args)
+    assert r.code == code and says in r.out + r.err, r
