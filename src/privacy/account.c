@@ -1,6 +1,7 @@
 /* account.c - see account.h. */
 #include "privacy/account.h"
 #include "privacy/closed.h"
+#include "privacy/pld.h"
 #include "privacy/rdp.h"
 #include <math.h>
 
@@ -36,6 +37,94 @@ bool account_check(const AccountQuery *q, Err *e)
     return true;
 }
 
+/* ---- bounds on a grid, finer until they are close */
+
+static const double coarse = 6e-3, wanted = 4e-4;
+
+enum { PASSES = 4 };
+
+typedef struct Side {                                  /* one direction */
+    Direction d;
+    Moments   m;
+    Saddle    s;
+    PldBounds b, last;                                 /* newest, and the one before (h 0: none) */
+} Side;
+
+static bool pass(Side *s, const AccountQuery *q, double h, Err *e)
+{
+    PldBounds b;
+    if (!pld_bounds(q, s->d, &s->s, h, &b, e))
+        return false;
+    s->last = s->b;
+    if (s->last.h > 0)                                 /* every pass proved its own: the best of all holds */
+        b.up = fmin(b.up, s->last.up), b.low = fmax(b.low, s->last.low);
+    s->b = b;
+    return true;
+}
+
+static double gap(const PldBounds *b) { return b->up > 0 && b->up < INFINITY ? (b->up - b->low) / b->up : b->up > 0; }
+
+static bool close_enough(const PldBounds *b) { return gap(b) <= wanted; }
+
+static bool begin(Side *s, const AccountQuery *q, Direction d, Err *e)
+{
+    *s = (Side){ .d = d };
+    if (!moments_new(&s->m, q, d, e))
+        return false;
+    saddle_find(&s->m, q->delta, NAN, &s->s);
+    return pass(s, q, pld_grid(q, &s->s, coarse), e);
+}
+
+/* lambda follows epsilon; the gap falls with the square of h. */
+static bool refine(Side *s, const AccountQuery *q, Err *e)
+{
+    double tolerance = 0.7 * wanted, before = 2;
+    for (int i = 0; i < PASSES && !close_enough(&s->b) && (i < 2 || gap(&s->b) < before / 2); i++) {
+        before = gap(&s->b);
+        saddle_find(&s->m, q->delta, fmax(s->b.dots, 1e-12), &s->s);
+        double h = pld_grid(q, &s->s, tolerance);
+        if (h > 0.9 * s->b.h)
+            break;
+        if (!pass(s, q, h, e))
+            return false;
+        tolerance *= fmax(wanted / fmax(gap(&s->b), wanted), 1e-2);
+    }
+    return true;
+}
+
+/* The error of the dots is proportional to h^2. */
+static double richardson(const Side *s)
+{
+    double h2 = s->b.h * s->b.h, last2 = s->last.h * s->last.h;
+    return s->last.h > 0 ? s->b.dots - (s->last.dots - s->b.dots) * h2 / (last2 - h2) : s->b.dots;
+}
+
+static bool both_sides(const AccountQuery *q, Side side[static 2], AccountAnswer *out, Err *e)
+{
+    if (!begin(&side[REMOVE], q, REMOVE, e) || !begin(&side[ADD], q, ADD, e))
+        return false;
+    Side *lead = side[ADD].b.up > side[REMOVE].b.up ? &side[ADD] : &side[REMOVE];
+    Side *other = lead == side ? side + 1 : side;
+    if (!refine(lead, q, e) || (other->b.up > lead->b.low && !refine(other, q, e)))
+        return false;
+    out->up = fmax(lead->b.up, other->b.up), out->low = fmax(lead->b.low, other->b.low);
+    out->epsilon = fmax(richardson(lead), other->b.up > lead->b.low ? richardson(other) : 0);
+    out->method = "pld", out->point = "richardson";
+    if (other->b.up <= lead->b.low)                    /* then the other is below the truth */
+        out->up = lead->b.up;
+    return true;
+}
+
+static bool on_grid(const AccountQuery *q, AccountAnswer *out, Err *e)
+{
+    Side side[2] = { 0 };
+    bool ok = both_sides(q, side, out, e);
+    moments_free(&side[0].m), moments_free(&side[1].m);
+    if (ok && out->rdp < out->up)
+        out->up = out->rdp, out->method = "rdp";
+    return ok;
+}
+
 bool privacy_account(const AccountQuery *q, AccountAnswer *out, Err *e)
 {
     Bounds b;
@@ -48,9 +137,16 @@ bool privacy_account(const AccountQuery *q, AccountAnswer *out, Err *e)
         out->method = out->point = "closed form";
         return true;
     }
-    if (!(out->rdp < INFINITY))
-        return err_set(e, E_LIMIT, "no moment of this run converges");
-    out->low = 0, out->epsilon = out->up = out->rdp;
-    out->method = "rdp", out->point = "up";
+    out->method = out->point = "rdp";
+    if (out->rdp == 0)                                 /* proven: so little happens that delta alone covers it */
+        return true;
+    if (!on_grid(q, out, e))
+        return false;
+    if (!(out->up < INFINITY))
+        return err_set(e, E_LIMIT, "no bound of this run converges");
+    if (!(out->low <= out->epsilon && out->epsilon <= out->up) && !(out->up - out->low <= wanted * out->up))
+        out->epsilon = out->up, out->point = "up";     /* a point from a grid that never became fine enough */
+    if (!(out->low <= out->epsilon && out->epsilon <= out->up))
+        return err_set(e, E_LIMIT, "the bounds %.9g and %.9g do not hold %.9g: refused", out->low, out->up, out->epsilon);
     return true;
 }

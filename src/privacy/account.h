@@ -37,7 +37,7 @@ typedef struct AccountAnswer {
     double      low, epsilon, up, rdp;                 /* epsilons at query.delta; low <= epsilon <= up             */
     double      rdp_order;                             /* the moment that gave rdp                                  */
     const char *method;                                /* of up: "closed form", "pld" or "rdp"                      */
-    const char *point;                                 /* of epsilon: "closed form", "contour", "richardson", "up"  */
+    const char *point;                                 /* of epsilon: "closed form", "contour", "richardson", "up", "rdp" */
 } AccountAnswer;
 
 /* E_USAGE for numbers no run can have, E_LIMIT for what we cannot certify. */

@@ -104,6 +104,44 @@ TEST(account, closed_forms_hold_to_seventeen_digits)
     vectors_close(&v);
 }
 
+/* All 199 rows take a while: bench/account.py shows them all, here every `stride`th.  Few may be wider than 1e-3: where
+ * sampling is so rare that the loss has two far parts. */
+static void rows_hold(const char *name, uint64_t from, uint64_t stride, unsigned wide_most)
+{
+    Vectors  v = vectors_open(name);
+    unsigned wide = 0;
+    for (uint64_t i = from; i < v.t.rows; i += stride) {
+        Phase         p = phase_of(&v, i);
+        double        exact = cell(&v, "eps_exact", i);
+        AccountQuery  q = { &p, 1, cell(&v, "delta", i) };
+        AccountAnswer a;
+        Err           e = { 0 };
+        CHECK_ROW(privacy_account(&q, &a, &e), e.message);
+        CHECK_ROW(!(a.low > exact * (1 + 1e-6)), row_text(&p, q.delta, a.low, exact));
+        CHECK_ROW(!(a.up < exact * (1 - 1e-6)), row_text(&p, q.delta, a.up, exact));
+        CHECK_ROW(a.up <= a.rdp + 1e-6 && a.low <= a.epsilon && a.epsilon <= a.up, row_text(&p, q.delta, a.up, a.rdp));
+        wide += a.up > 1e-3 && a.up - a.low > 1e-3 * a.up;
+    }
+    CHECK(wide <= wide_most);
+    vectors_close(&v);
+}
+
+TEST(account, bounds_hold_the_exact_value) { rows_hold("accountant_vectors", 0, 12, 1); }
+
+TEST(account, bounds_hold_at_delta_1e_minus_40) { rows_hold("tiny_delta", 0, 1, 0); }
+
+TEST(account, a_run_in_parts_costs_what_the_whole_costs)
+{
+    Phase         whole = { 1.1, 0.01, 900 }, parts[] = { { 1.1, 0.01, 300 }, { 1.1, 0.01, 600 } };
+    Phase         other[] = { { 1.1, 0.01, 900 }, { 3, 0.02, 50 } };
+    AccountAnswer a, b, c;
+    Err           e = { 0 };
+    CHECK(privacy_account(&(AccountQuery){ &whole, 1, 1e-6 }, &a, &e) && privacy_account(&(AccountQuery){ parts, 2, 1e-6 }, &b, &e));
+    CHECK(fabs(a.epsilon - b.epsilon) < 1e-6 && a.up >= b.low && b.up >= a.low);
+    CHECK(privacy_account(&(AccountQuery){ other, 2, 1e-6 }, &c, &e));
+    CHECK(c.low > a.up && c.up - c.low < 1e-3 * c.up);
+}
+
 TEST(account, runs_that_cannot_be_are_refused)
 {
     static const struct {
