@@ -11,7 +11,8 @@ static const Cmd cmds[] = {
     { "ship", "", "send events to the sinks that moat.yaml declares, each at least once",
       "Runs until stopped; `moat up` starts it. What a receiver acknowledged is not sent again, what it did not is, with the same id.\n"
       "  moat watch ship --explain            what each sink promises, and how far it is\n"
-      "  moat watch ship --sink siem --once   what there is, then end; exit 3 when the receiver does not take it\n"
+      "  moat watch ship --sink siem --once   what there is, then end; exit 3 when nothing is taken\n"
+      "                                       for five times retry_max\n"
       "  moat watch ship --dead-letter        once more what no retry could deliver",
       watch_ship_opts, WATCH_SHIP_OPTS, watch_ship_cmd },
 };

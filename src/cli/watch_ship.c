@@ -147,9 +147,12 @@ static int report(const Crew *c)
     return !common.json || json_finish(&w) ? code : EXIT_BROKEN;
 }
 
-static void explain_text(const Named *n, const SinkKind *k, const ShipStatus *s, uint64_t backlog)
+/* Splunk acknowledges when it is asked to. */
+static bool is_acknowledged(const SinkKind *k, const SinkConf *c) { return k->acknowledged && (c->ack || strcmp(k->name, "splunk") != 0); }
+
+static void explain_text(const Named *n, const SinkKind *k, bool acknowledged, const ShipStatus *s, uint64_t backlog)
 {
-    printf("sinks.%.*s (%s): %s\n", STR(n->part.name), k->name, k->acknowledged ? "acknowledged" : "NOT ACKNOWLEDGED: events can be lost");
+    printf("sinks.%.*s (%s): %s\n", STR(n->part.name), k->name, acknowledged ? "acknowledged" : "NOT ACKNOWLEDGED: events can be lost");
     printf("  %s\n", k->promise);
     printf("  shipped %" PRIu64 ", sent again %" PRIu64 ", dead letters %" PRIu64 ", gone before they were shipped %" PRIu64 ", waiting %" PRIu64 "%s\n",
            s->sent, s->retried, s->dead, s->lost, backlog, backlog == BACKLOG_MAX ? " or more" : "");
@@ -175,11 +178,12 @@ static int explain(Arena *a, const Pipeline *p, const Named **sinks, size_t n)
         uint64_t backlog = ship_backlog(a, p, sinks[i]->part.name, BACKLOG_MAX);
         json_open(&w, '{');
         status_json(&w, sinks[i]->part.name, str(kind->name), &s);
-        json_member_u64(&w, "backlog", backlog), json_key(&w, "acknowledged"), json_put_bool(&w, kind->acknowledged && (c.ack || kind != sink_kind(S("splunk"))));
+        json_member_u64(&w, "backlog", backlog);
+        json_key(&w, "acknowledged"), json_put_bool(&w, is_acknowledged(kind, &c));
         json_member(&w, "promise", str(kind->promise));
         json_close(&w, '}');
         if (!common.json)
-            explain_text(sinks[i], kind, &s, backlog);
+            explain_text(sinks[i], kind, is_acknowledged(kind, &c), &s, backlog);
     }
     json_close(&w, ']');
     return !common.json || json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;

@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { IDLE_MS = 50, CONF_ARENA = 1 << 20, BATCH_ARENA = 1 << 30 };
+enum { PATIENCE = 5, SAY_AFTER = 3, IDLE_MS = 50, CONF_ARENA = 1 << 20, BATCH_ARENA = 1 << 30 };
 static const int64_t save_every_ns = 200000000;
 
 typedef struct Ship {
@@ -20,6 +20,7 @@ typedef struct Ship {
     ShipItem  **picked;
     size_t      width;                                 /* events in one request                  */
     unsigned    attempt;                               /* failures in a row                      */
+    bool        told;                                  /* that it is down                        */
     int64_t     progress_ns, saved_ns;
     uint64_t    lost_before;                           /* by the cursor file                     */
     char       *cursor, *dead;
@@ -51,15 +52,20 @@ static void enter(Ship *h, ShipState to, const char *why)
     bool        changed = s->state != to;
     s->state = to;
     snprintf(s->error, sizeof s->error, "%s", why);
-    if (!changed)
-        return;
-    say(h, to == SHIP_OK ? "takes events again" : why);
-    save(h, NULL);
+    if (changed)
+        save(h, NULL);
+    if (to == SHIP_OK && h->told)
+        say(h, "takes events again"), h->told = false;
+    else if (to != SHIP_OK && !h->told && (to == SHIP_STOPPED || h->attempt >= SAY_AFTER))
+        say(h, why), h->told = true;
 }
 
 /* ---- waiting: full jitter, so that a crowd of shippers does not come back at one moment */
 
-static bool out_of_patience(const Ship *h) { return h->job->once && now(h) - h->progress_ns > h->sink.c.retry_max_ns; }
+static bool out_of_patience(const Ship *h)
+{
+    return h->job->once && now(h) - h->progress_ns > PATIENCE * h->sink.c.retry_max_ns + h->sink.c.ack_timeout_ns;
+}
 
 static void back_off(Ship *h)
 {

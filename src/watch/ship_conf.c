@@ -42,10 +42,10 @@ static void texts_read(Arena *a, const Pipeline *p, const Named *n, SinkConf *c)
 
 static bool numbers_read(const Named *n, SinkConf *c, Err *e)
 {
-    c->ack = str_is(named_text(n, "ack"), "true"), c->gzip = str_is(named_text(n, "gzip"), "true");
+    c->ack = str_is(n->kind, "splunk") && str_is(named_text(n, "ack"), "true"), c->gzip = str_is(named_text(n, "gzip"), "true");
     c->batch = number_of(n, "batch"), c->batch_bytes = number_of(n, "batch_bytes"), c->message_max = number_of(n, "message_max");
     c->facility = number_of(n, "facility"), c->enterprise = number_of(n, "enterprise");
-    c->batch_age_ns = time_of(n, "batch_age"), c->ack_timeout_ns = time_of(n, "ack_timeout");
+    c->batch_age_ns = time_of(n, "batch_age"), c->ack_timeout_ns = c->ack ? time_of(n, "ack_timeout") : 0;
     c->retry_min_ns = time_of(n, "retry_min"), c->retry_max_ns = time_of(n, "retry_max");
     int64_t timeout_ms = time_of(n, "timeout") / 1000000;
     c->timeout_ms = timeout_ms > 0 && timeout_ms < 3600000 ? (unsigned)timeout_ms : 0;

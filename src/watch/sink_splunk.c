@@ -113,8 +113,10 @@ static SinkResult wait_ack(Sink *s, uint64_t id, Err *e)
         arena_free(r.arena);
         if (yes || got == SINK_STOP)
             return yes ? SINK_JUDGED : SINK_STOP;
-        sink_pause(s, pause);
-        pause = 2 * pause < POLL_MAX_MS ? 2 * pause : POLL_MAX_MS;
+        sink_pause(s, pause + (unsigned)s->retry_after_ms);
+        s->retry_after_ms = 0;
+        if (got == SINK_JUDGED)                        /* it said: not yet */
+            pause = 2 * pause < POLL_MAX_MS ? 2 * pause : POLL_MAX_MS;
     }
     err_set(e, E_IO, "%s: no acknowledgement came", s->c.uri);
     return SINK_RETRY;
