@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/gate_run.h"
 #include "cli/serve_proc.h"
+#include "cli/side_proc.h"
 #include "report/report.h"
 #include "watch/anchor.h"
 #include <errno.h>
@@ -30,6 +31,7 @@ typedef struct Up {
     Anchor     *anchor;
     Servers     servers;
     GateProcess gate;
+    Side        ship;                                  /* moat watch ship, when there are sinks        */
     uint64_t    generation;
     int         lock;
 } Up;
@@ -128,6 +130,9 @@ static bool reload(Up *u, Err *e)
         gate_stop(&u->gate, GRACE_MS, NULL);
     if (!gate_before && p->endpoint_count > 0 && !gate_start(p, NULL, &u->gate, e))
         return false;
+    side_stop(&u->ship);                               /* it goes on where it was, with the new sinks */
+    if (p->sink_count > 0 && !side_start(&u->ship, p, u->clock, e))
+        return false;
     return servers_reload(&u->servers, p, u->clock, e);
 }
 
@@ -170,12 +175,12 @@ static void reap(Up *u)
     int   status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        bool gate = pid == u->gate.pid;
+        bool gate = pid == u->gate.pid, ship = side_reaped(&u->ship, pid, u->clock);
         if (gate)
             u->gate.pid = 0;
-        else if (!servers_reaped(&u->servers, pid, u->clock))
+        else if (!ship && !servers_reaped(&u->servers, pid, u->clock))
             continue;
-        fprintf(stderr, "moat: the %s ended (%s %d); it is started again\n", gate ? "gateway" : "model server",
+        fprintf(stderr, "moat: the %s ended (%s %d); it is started again\n", gate ? "gateway" : ship ? "shipper" : "model server",
                 WIFSIGNALED(status) ? "signal" : "exit", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
 }
@@ -188,6 +193,8 @@ static void tend(Up *u)
     if (u->gate.pid == 0 && u->pipeline->endpoint_count > 0 && !gate_start(u->pipeline, NULL, &u->gate, &e))
         die(&e);
     if (!servers_tend(&u->servers, u->pipeline, u->clock, &e))
+        die(&e);
+    if (u->pipeline->sink_count > 0 && !side_tend(&u->ship, u->pipeline, u->clock, &e))
         die(&e);
     if (!anchor_run(u->anchor, u->ledger, u->clock, &events, &e))
         die(&e);
@@ -226,6 +233,8 @@ static void show(const Up *u, const Posture *v)
         printf("model    %s on %s (reference server)\n", u->servers.v[i].name, u->servers.v[i].listen);
     if (u->pipeline->endpoint_count > 0)
         printf("gateway  http://%s\n", u->gate.listen);
+    for (size_t i = 0; i < u->pipeline->sink_count; i++)
+        printf("sink     %.*s (%.*s)\n", STR(u->pipeline->sinks[i].part.name), STR(u->pipeline->sinks[i].kind));
     fflush(stdout);
 }
 
@@ -238,6 +247,8 @@ static bool start(Up *u, Err *e)
         return false;
     if (u->pipeline->endpoint_count > 0 &&
         (!gate_start(u->pipeline, NULL, &u->gate, e) || !gate_record(u->pipeline, true, &u->gate, e)))
+        return false;
+    if (u->pipeline->sink_count > 0 && !side_start(&u->ship, u->pipeline, u->clock, e))
         return false;
     if (!check_run(u->arena, &job, &v, e) || !state_write(u, true, "up", e))
         return false;
@@ -253,6 +264,7 @@ static void stop(Up *u)
         gate_record(u->pipeline, false, &u->gate, NULL);
     }
     servers_stop(&u->servers);
+    side_stop(&u->ship);
     if (u->anchor != NULL && u->ledger != NULL)
         anchor_run(u->anchor, u->ledger, u->clock, &events, NULL);
     if (u->lock >= 0 && u->pipeline != NULL)
@@ -271,7 +283,7 @@ static void up_drop(Up *u)
 
 static int cmd_up(int argc, char **argv)
 {
-    __attribute__((cleanup(up_drop))) Up u = { .lock = -1, .clock = clock_system() };
+    __attribute__((cleanup(up_drop))) Up u = { .lock = -1, .clock = clock_system(), .ship = { .noun = "watch", .verb = "ship" } };
     Err      e = { 0 };
     sigset_t signals;
     bool     judged;

@@ -168,7 +168,11 @@ static bool deliver(Ship *h, ShipItem *v, size_t n, Err *e)
 
 /* ---- the spool */
 
-static bool wanted(const Ship *h, const SpoolFrame *f) { return f->kind == SPOOL_ALERT ? h->sink.c.alerts : h->sink.c.requests; }
+/* Other kinds (labels ...) are no events for a SIEM. */
+static bool wanted(const Ship *h, const SpoolFrame *f)
+{
+    return (f->kind == SPOOL_ALERT && h->sink.c.alerts) || (f->kind == SPOOL_REQUEST && h->sink.c.requests);
+}
 
 typedef struct Batch {
     ShipItem *v;

@@ -65,14 +65,11 @@ static bool fits(const Sink *s, const ShipItem *i) { return s->kind->write == NU
 /* Payload, kind, id and time are set; everything else follows.  Too long for the receiver: once more without the prediction. */
 static bool fill(Arena *a, const Sink *s, const Pipeline *p, ShipItem *i)
 {
-    Err  e = { 0 };
-    bool known = i->kind == SPOOL_REQUEST || i->kind == SPOOL_ALERT;
+    Err e = { 0 };
     i->v.id = str(i->id), i->v.raw = i->payload;
-    if (!known || !(i->kind == SPOOL_ALERT ? alert_fill(a, i, &e) : request_fill(a, p, i, false, &e))) {
-        if (e.code == E_NOMEM)
-            return false;
-        item_dead(i, known ? "not an event: %s" : "a frame of unknown kind%s", known ? e.message : "");
-        return true;
+    if (!(i->kind == SPOOL_ALERT ? alert_fill(a, i, &e) : request_fill(a, p, i, false, &e))) {
+        item_dead(i, "not an event: %.160s", e.message);
+        return e.code != E_NOMEM;
     }
     if (!write(a, s, i))
         return false;

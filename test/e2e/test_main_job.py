@@ -5,6 +5,7 @@ import csv
 import gzip
 import hashlib
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -210,6 +211,31 @@ def test_up_stops_cleanly_and_leaves_nothing_behind(small):
         assert p.wait(15) == 0, p.log.read_text()
         left = subprocess.run(["pgrep", "-f", str(small.folder)], capture_output=True, text=True).stdout
         assert left == ""
+
+
+def test_what_the_gateway_saw_reaches_the_sinks_whoever_dies(small):
+    with (small.folder / "moat.yaml").open("a") as f:
+        f.write("sinks: { log: { kind: file, path: seen.jsonl, format: ocsf } }\n")
+    p, seen = small.up(), small.folder / "seen.jsonl"
+
+    def arrived(n):
+        end = time.time() + 20
+        while not seen.exists() or len(seen.read_text().splitlines()) < n:
+            assert time.time() < end, p.log.read_text()
+            time.sleep(0.05)
+        return [json.loads(line) for line in seen.read_text().splitlines()]
+
+    body = b'{"instances": [[1, 2]]}'
+    assert call(small.gate, PREDICT, body, small.key)[0] == 200 and call(small.gate, PREDICT, body, "wrong")[0] == 401
+    events = arrived(2)
+    assert [e["http_response"]["code"] for e in events] == [200, 401] and events[0]["ai_model"]["name"] == "scorer"
+    shipper = int(subprocess.run(["pgrep", "-P", str(p.pid), "-f", "watch ship"], capture_output=True, text=True).stdout)
+    os.kill(shipper, signal.SIGKILL)
+    assert call(small.gate, PREDICT, body, small.key)[0] == 200
+    assert len({e["metadata"]["uid"] for e in arrived(3)}) == 3
+    p.terminate()
+    assert p.wait(15) == 0
+    assert subprocess.run(["pgrep", "-f", str(small.folder)], capture_output=True, text=True).stdout == ""
 
 
 def test_one_up_for_a_pipeline_and_a_taken_port_says_so(small, spawn):

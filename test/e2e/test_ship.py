@@ -345,7 +345,7 @@ def test_what_is_no_event_becomes_a_dead_letter(tmp_path):
     good = h.spool.append(request(2))
     assert h.ship("--once").returncode == 0
     assert [json.loads(line)["id"] for line in (h.dir / "out").read_text().splitlines()] == [good]
-    assert len(h.dead()) == 3
+    assert len(h.dead()) == 2                          # a frame of another kind is nobody's event
 
 
 def test_events_that_left_the_spool_unshipped_are_counted(tmp_path):
