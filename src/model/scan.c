@@ -12,13 +12,14 @@
 #include <linux/openat2.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BATCH = 128, CHUNK = 256 << 10, FILE_SAYS_MAX = 256 << 20, ROWS_FIRST = 64 };
+enum { BATCH = 256, CHUNK = 256 << 10, FILE_SAYS_MAX = 256 << 20, ROWS_FIRST = 64 };
 
 typedef struct Job {                                   /* a file of the batch */
     BoxFile     box;
@@ -37,6 +38,7 @@ struct Scanner {
     size_t       row_cap, n;
     Job          v[BATCH];
     char        *chunk;
+    uint32_t    *at;                                   /* shared with the worker: the job it is at     */
     Resource    *digests;
     size_t       digest_count, digest_cap;
     bool         folder, undigested, full;             /* full: no memory left for what was found */
@@ -159,7 +161,7 @@ static int64_t now_ms(void)
 static pid_t start(Scanner *s, const Job *v, size_t n, int *from, Err *e)
 {
     BoxFile files[BATCH];
-    Box     box = { .seconds = s->o.seconds * (unsigned)n + 1 };
+    Box     box = { .seconds = s->o.seconds * (unsigned)n + 1, .at = s->at };
     int     ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0)
         return err_set(e, E_IO, "a pipe to a worker: %m"), -1;
@@ -167,7 +169,7 @@ static pid_t start(Scanner *s, const Job *v, size_t n, int *from, Err *e)
         files[i] = v[i].box;
         box.largest = v[i].box.size > box.largest ? v[i].box.size : box.largest;
     }
-    box.out = ends[1];
+    box.out = ends[1], *s->at = 0;
     pid_t pid = fork();
     if (pid == 0) {
         if (!box_enter(&box, files, n, NULL))
@@ -186,11 +188,13 @@ static pid_t start(Scanner *s, const Job *v, size_t n, int *from, Err *e)
 /* Until the worker closes its end, says nonsense, or is silent for too long about one file.  True when it is alive no more by itself. */
 static bool listen_to(Scanner *s, Ear *ear, Job *first, size_t n, int from)
 {
-    int64_t until = now_ms() + s->o.seconds * INT64_C(1000);
-    size_t  done = 0;
+    int64_t  until = now_ms() + s->o.seconds * INT64_C(1000);
+    uint32_t at = 0;
     for (ssize_t got; !ear->nonsense;) {
         struct pollfd p = { .fd = from, .events = POLLIN };
-        int64_t       left = until - now_ms();
+        if (*(volatile uint32_t *)s->at != at)
+            at = *(volatile uint32_t *)s->at, until = now_ms() + s->o.seconds * INT64_C(1000);
+        int64_t left = until - now_ms();
         if (left <= 0)
             return false;
         if (poll(&p, 1, (int)(left < 1000 ? left : 1000)) <= 0)
@@ -200,8 +204,6 @@ static bool listen_to(Scanner *s, Ear *ear, Job *first, size_t n, int from)
         if (got > 0)
             buf_put(&ear->b, s->chunk, (size_t)got), hear(s, ear, first, n);
         ear->nonsense |= ear->b.bad || (got < 0 && errno != EINTR);
-        if (ear->done > done)
-            done = ear->done, until = now_ms() + s->o.seconds * INT64_C(1000);
     }
     return false;
 }
@@ -221,6 +223,19 @@ static const char *why_died(Arena *a, int status, bool nonsense, bool alone, uns
     return WEXITSTATUS(status) == 2 ? "no worker could be shut in" : arena_printf(a, "worker died: it ended with %d", WEXITSTATUS(status));
 }
 
+static size_t run(Scanner *s, Job *first, size_t n, Err *e);
+
+/* The worker died at job `at`; what it found out about jobs before that and had not said yet is lost, so those are judged again. */
+static size_t blame(Scanner *s, Job *first, size_t done, size_t at, const char *why, Err *e)
+{
+    ScanVerdict worst = first[at].worst > SCAN_UNSCANNABLE ? first[at].worst : SCAN_UNSCANNABLE;
+    for (size_t n; done < at; done += n)
+        if ((n = run(s, first + done, at - done, e)) == 0)
+            return done;
+    add_row(s, first[at].path, (Str){ "", 0 }, S("unknown"), worst, str(why ? why : ""));
+    return at + 1;
+}
+
 /* The jobs [0, n): how many were dealt with. */
 static size_t run(Scanner *s, Job *first, size_t n, Err *e)
 {
@@ -236,12 +251,12 @@ static size_t run(Scanner *s, Job *first, size_t n, Err *e)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     buf_free(&ear.b);
-    if (ear.done == n && (alone || !ear.nonsense))
+    if (ear.done == n && alone)
         return n;
-    const char *why = why_died(s->a, status, ear.nonsense, alone, s->o.seconds);
-    add_row(s, first[ear.done].path, (Str){ "", 0 }, S("unknown"),
-            first[ear.done].worst > SCAN_UNSCANNABLE ? first[ear.done].worst : SCAN_UNSCANNABLE, str(why ? why : ""));
-    return ear.done + 1;
+    size_t at = *s->at;
+    if (at < ear.done || at >= n || ear.nonsense)      /* a number from the box */
+        at = ear.done < n ? ear.done : n - 1;
+    return blame(s, first, ear.done < at ? ear.done : at, at, why_died(s->a, status, ear.nonsense, alone, s->o.seconds), e);
 }
 
 /* ---- digests, of the descriptors that were scanned */
@@ -360,6 +375,11 @@ Scanner *scanner_open(Arena *a, const ScanOptions *o, Findings *found, ScanSumma
         free(s);
         return err_nomem(e), NULL;
     }
+    s->at = mmap(NULL, sizeof *s->at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (s->at == MAP_FAILED) {
+        free(s);
+        return err_set(e, E_IO, "a page to share with workers: %m"), NULL;
+    }
     s->a = a, s->o = *o, s->found = found, s->s = sum;
     s->o.seconds = o->seconds ? o->seconds : SCAN_SECONDS;
     return s;
@@ -391,6 +411,7 @@ bool scanner_close(Scanner *s, Err *e)
     bool ok = run_batch(s, e);
     if (ok)
         put_digest(s);
+    munmap(s->at, sizeof *s->at);
     free(s);
     return ok;
 }

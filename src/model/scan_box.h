@@ -10,7 +10,10 @@
  *     frame   u32 length of the rest, u8 kind, then
  *       'H'   u32 rule, u8 severity, u64 byte, u32 length and text of inner, message
  *       'R'   u8 verdict, u32 length and text of inner, u32 length and text of format, why
- *       'E'   u8 verdict: the file is done */
+ *       'E'   u8 verdict: the file is done
+ *
+ * What is said about clean files waits until it is worth a write.  So that a death is blamed on the right file, the worker keeps the
+ * number of the file it is at in a page that both see. */
 #ifndef SCAN_BOX_H
 #define SCAN_BOX_H
 #include "model/scan.h"
@@ -25,6 +28,7 @@ typedef struct BoxFile {
 
 typedef struct Box {
     int      out;                                      /* the pipe                                     */
+    volatile uint32_t *at;                             /* the shared number of the file being judged   */
     uint64_t largest;                                  /* size of the largest file                     */
     unsigned seconds;                                  /* of CPU, all files together                   */
 } Box;

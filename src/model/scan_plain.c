@@ -80,7 +80,7 @@ void judge_npy(Walk *w, const Item *it, Judged *j)
 /* Keys that loaders take as the name of something to import or to run, and formats of their own that are not judged yet. */
 static const char *const loader_keys[] = {
     "class_name", "registered_name", "__class__", "__module__", "__reduce__", "__loader__", "py/object", "py/reduce", "py/function", "py/type",
-    "_target_", "custom_pipelines", "chat_template", "template", "learner", "config_class", "layers", "node_def",
+    "_target_", "custom_pipelines", "chat_template", "template", "learner", "config_class", "layers", "node_def", "arg_nodes",
 };
 
 static bool any_of(Str s, const char *const *words, size_t n)
@@ -153,10 +153,16 @@ static bool for_people(Str name)
     static const char *const ends[] = { ".md", ".txt", ".csv", ".tsv", ".rst", ".sig", ".log", ".gitattributes", ".gitignore", ".license" };
     static const char *const whole[] = { "README", "LICENSE", "LICENCE", "NOTICE", "CHANGELOG", "AUTHORS", "version", "byteorder", "serialization_id",
                                          ".format_version", ".storage_alignment", "format_version", "VERSION" };
-    for (size_t i = 0; i < len_of(ends); i++)
-        if (str_ends(name, str(ends[i])))
-            return true;
-    return any_of(name, whole, len_of(whole));
+    return any_end(name, ends, len_of(ends)) || any_of(name, whole, len_of(whole));
+}
+
+static bool named_model(Str name)
+{
+    static const char *const ends[] = {
+        ".pt", ".pth", ".ptl", ".bin", ".ckpt", ".zip", ".tar", ".7z", ".npy", ".npz", ".safetensors", ".h5", ".hdf5", ".keras", ".onnx", ".gguf",
+        ".tflite", ".engine", ".mar", ".nemo", ".gz", ".bz2", ".xz", ".pb", ".json",
+    };
+    return any_end(name, ends, len_of(ends));
 }
 
 void judge_text(Walk *w, const Item *it, Judged *j)
@@ -167,8 +173,8 @@ void judge_text(Walk *w, const Item *it, Judged *j)
         rate(j, SCAN_UNSCANNABLE, "text of more than 64 MiB");
     else if (judge_json(w, it, j))
         return;
-    else if (str_ends(it->name, S(".json")))
-        rate(j, SCAN_BROKEN, "named .json, but it is none");
+    else if (named_model(it->name))
+        rate(j, SCAN_BROKEN, "named like a model file, but it is text");
     else if (!for_people(it->name))
         rate(j, SCAN_UNSCANNABLE, "text whose use is not known: it could be code or a configuration");
     else if ((mark = first_mark(it->bytes, template_marks, len_of(template_marks))) != NULL)

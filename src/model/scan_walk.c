@@ -41,6 +41,14 @@ Str inner_path(Arena *a, Str inner, Str name)
     return p ? str(p) : inner;
 }
 
+bool any_end(Str name, const char *const *ends, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (str_ends(name, str(ends[i])))
+            return true;
+    return false;
+}
+
 Str last_part(Str path)
 {
     size_t at = path.n;
@@ -92,10 +100,13 @@ static bool says_pickle(Str s) { return s.n >= 2 && (uint8_t)s.p[0] == 0x80 && (
 static bool named_pickle(Str name)
 {
     static const char *const ends[] = { ".pkl", ".pickle", ".pck", ".pcl", ".dill", ".joblib", ".p", ".pk", ".debug_pkl" };
-    for (size_t i = 0; i < len_of(ends); i++)
-        if (str_ends(name, str(ends[i])))
-            return true;
-    return false;
+    return any_end(name, ends, len_of(ends));
+}
+
+static bool named_image(Str name)
+{
+    static const char *const ends[] = { ".png", ".jpg", ".jpeg", ".gif" };
+    return any_end(name, ends, len_of(ends));
 }
 
 /* torch.save before 1.6 begins with this number as a pickle of its own. */
@@ -154,7 +165,7 @@ static void judge_rest(Walk *w, const Item *it, uint64_t end, Judged *j)
 {
     defer_arena Arena *a = arena_new(1 << 20);
     Item               rest = *it;
-    if (end >= it->bytes.n || a == NULL)
+    if (end == 0 || end >= it->bytes.n || a == NULL)
         return;
     rest.bytes = str_from(it->bytes, end), rest.size = rest.bytes.n;
     rest.inner = inner_path(a, it->inner, S("(behind the end)"));
@@ -294,7 +305,9 @@ static void judge_other(Walk *w, const Item *it, Judged *j)
 {
     const char *known = known_format(it->bytes);
     j->format = "unknown";
-    if (known != NULL) {
+    if (known != NULL && strcmp(known, "image") == 0 && named_image(it->name)) {
+        j->format = known;                             /* nothing loads a picture as a model */
+    } else if (known != NULL) {
         j->format = known;
         rate(j, SCAN_UNSCANNABLE, "this format is not judged yet");
     } else if (it->code) {

@@ -64,6 +64,7 @@ void walk_hit(Walk *w, Judged *j, const Item *it, unsigned rule, uint64_t byte, 
 /* "a/b" from "a" and "b"; or just "b". */
 Str inner_path(Arena *a, Str inner, Str name);
 Str last_part(Str path);
+bool any_end(Str name, const char *const *ends, size_t n);
 /* The pickle at `from` of an item, to its end. */
 void walk_pickle(Walk *w, Judged *j, const Item *it, uint64_t from, PickleHome home);
 

@@ -12,6 +12,7 @@ typedef struct Worker {
     Buf      b;
     char    *small;                                    /* room for small files */
     unsigned hits;
+    bool     said;                                     /* something about this file has left already */
 } Worker;
 
 /* ---- the pipe */
@@ -26,7 +27,7 @@ static void flush(Worker *w)
             _exit(DIED_WRITING);
         at += n > 0 ? (size_t)n : 0;
     }
-    w->b.n = 0;
+    w->b.n = 0, w->said = true;
 }
 
 static Str cut(Str s, size_t n) { return (Str){ s.p ? s.p : "", s.n < n ? s.n : n }; }
@@ -125,11 +126,16 @@ _Noreturn void box_work(const Box *b, const BoxFile *v, size_t n, bool deep)
         _exit(DIED_MEMORY);
     for (size_t i = 0; i < n; i++) {
         w.hits = 0;
+        if (v[i].size > SMALL || w.b.n > WRITE_AT)
+            flush(&w);
+        *b->at = (uint32_t)i, w.said = false;
         ScanVerdict verdict = judge_file(&w, &v[i], deep);
         size_t      at = begin(&w, 'E');
         buf_byte(&w.b, (uint8_t)verdict);
         end(&w, at);
-        flush(&w);
+        if (w.said)                                    /* a file is judged again as a whole or not at all */
+            flush(&w);
     }
+    flush(&w);
     _exit(0);
 }
