@@ -177,8 +177,11 @@ static void judge_rest(Walk *w, const Item *it, uint64_t end, Judged *j)
     walk_scan_member(w, j, &rest);
 }
 
-/* `sure`: it can be nothing else, so it is said whatever comes of it.  Otherwise only what would run, or ends as a pickle does. */
-static bool judge_pickle(Walk *w, const Item *it, bool sure, Judged *j)
+/* How much must come of it before it counts as a pickle: nothing, since it can be nothing else; that it runs or ends as a pickle does;
+ * or, for what is something else already, that it does harm. */
+typedef enum { IF_ANYTHING, IF_IT_ENDS, IF_HARMFUL } When;
+
+static bool judge_pickle(Walk *w, const Item *it, When when, Judged *j)
 {
     defer_arena Arena *a = arena_new(SCAN_ARENA);
     Held               h = { .a = a };
@@ -189,7 +192,7 @@ static bool judge_pickle(Walk *w, const Item *it, bool sure, Judged *j)
                        it->torch != NULL ? PICKLE_TORCH_ZIP : PICKLE_PLAIN;
     ScanVerdict v = run_pickle(&h, it, 0, home, &end);
     bool        whole = end > 1 && end <= it->bytes.n && it->bytes.p[end - 1] == '.' && v != SCAN_BROKEN;
-    if (!sure && !whole && v != SCAN_MALICIOUS)
+    if (v != SCAN_MALICIOUS && when != IF_ANYTHING && !(whole && when == IF_IT_ENDS))
         return false;
     j->format = home_format(home);
     release(w, j, &h, v);
@@ -324,10 +327,9 @@ static void judge_other(Walk *w, const Item *it, Judged *j)
 
 static void judge_tensor(Walk *w, const Item *it, Judged *j)
 {
-    Judged hidden = { 0 };
+    if (says_pickle(it->bytes))
+        judge_pickle(w, it, IF_HARMFUL, j);
     j->format = "tensor data";
-    if (says_pickle(it->bytes) && judge_pickle(w, it, false, &hidden))
-        rate(j, hidden.verdict, "%s", hidden.why);
     if (starts(it, "PK\3\4", 4) || (w->deep && has_kind(it)))
         walk_hit(w, j, it, RULE_TRAILING, 1, "an archive where a tensor should be");
 }
@@ -342,10 +344,11 @@ static void judge_bytes(Walk *w, const Item *it, Judged *j)
     } else if (it->tensor) {
         judge_tensor(w, it, j);
     } else if (judge_kinds(w, it, j)) {
-        Judged also = { 0 };                           /* tar begins with a name, which may be a pickle's beginning */
-        if (may_be_pickle(it->bytes) && judge_pickle(w, it, false, &also) && also.verdict == SCAN_MALICIOUS)
-            rate(j, also.verdict, "%s", also.why);
-    } else if (!((sure || may_be_pickle(it->bytes)) && judge_pickle(w, it, sure || named_pickle(it->name), j))) {
+        const char *format = j->format;                /* tar begins with a name, which may be a pickle's beginning */
+        if (may_be_pickle(it->bytes))
+            judge_pickle(w, it, IF_HARMFUL, j);
+        j->format = format;
+    } else if (!((sure || may_be_pickle(it->bytes)) && judge_pickle(w, it, sure || named_pickle(it->name) ? IF_ANYTHING : IF_IT_ENDS, j))) {
         judge_other(w, it, j);
     }
 }

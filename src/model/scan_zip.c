@@ -132,7 +132,7 @@ static void judge_entry(Archive *r, const ZipEntry *x, const Item *m)
         { ZIP_UNLISTED, RULE_HIDDEN, "is in no directory" },
     };
     for (size_t i = 0; i < len_of(rows); i++)
-        if (x->odd & rows[i].odd)
+        if (x->odd & rows[i].odd && !(r->z.no_end && rows[i].odd == ZIP_UNLISTED))
             walk_hit(r->w, r->j, m, rows[i].rule, x->at + 1, "member %s", rows[i].what);
     if ((x->listed.flags ^ x->local.flags) & FLAGS_ODD && !(x->odd & (ZIP_UNLISTED | ZIP_NO_HEADER)))
         walk_hit(r->w, r->j, m, RULE_HEADER, x->at + 7, "member has other flags in its own header");
