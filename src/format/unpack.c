@@ -97,7 +97,7 @@ static Step zip_lzma_begin(State *s)
     uint64_t need = lzma_raw_decoder_memusage(f);
     Step     r = need == UINT64_MAX ? STEP_BAD : need > UNPACK_MEMORY_MAX ? STEP_MEMORY : xz_status(lzma_raw_decoder(&s->xz, f));
     free(f[0].options);
-    book(s, 9, 0);
+    s->in += 9, s->in_n -= 9;
     return r;
 }
 
