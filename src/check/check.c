@@ -42,7 +42,7 @@ static bool judge_models(Judge *j, Err *e)
     for (size_t i = 0; i < p->model_count; i++) {
         Err        mine = { 0 };
         ModelCheck c = model_check_of(p, &p->models[i]);
-        j->models[i].judged = model_verify(j->arena, j->job->pool, &c, j->findings, &j->models[i].verdict, &mine);
+        j->models[i].judged = model_trust(j->arena, j->job->pool, &c, j->job->ledger, j->findings, &j->models[i].verdict, &mine);
         if (!j->models[i].judged && !unjudged(j, UNJUDGED, p->models[i].part.id, p->models[i].path, &mine))
             return err_nomem(e);
     }

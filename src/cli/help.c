@@ -1,7 +1,7 @@
 /* help.c - `moat help`: what the tables say, for people and editors. */
 #include "check/check.h"
 #include "cli/cli.h"
-#include "data/data.h"
+#include "data/access.h"
 #include "gate/rules.h"
 #include "model/model.h"
 #include "posture/posture.h"
@@ -11,10 +11,16 @@
 
 /* Every trade's rules; a new family is a line here. */
 static const struct { const Rule *rules; const size_t *n; } families[] = {
+    { access_rules, &access_rules_len },
     { attack_rules, &attack_rules_len },
-    { check_rules, &check_rules_len },       { data_rules, &data_rules_len },     { exposure_rules, &exposure_rules_len },
-    { gate_rules, &gate_rules_len },         { key_rules, &key_rules_len },       { ledger_rules, &ledger_rules_len },
-    { model_rules, &model_rules_len },       { watch_rules, &watch_rules_len },
+    { check_rules, &check_rules_len },
+    { data_rules, &data_rules_len },
+    { exposure_rules, &exposure_rules_len },
+    { gate_rules, &gate_rules_len },
+    { key_rules, &key_rules_len },
+    { ledger_rules, &ledger_rules_len },
+    { model_rules, &model_rules_len },
+    { watch_rules, &watch_rules_len },
 };
 
 static int print_buf(Buf *b)

@@ -75,7 +75,9 @@ static const Cmd cmds[] = {
       "  moat model sign scorer.safetensors --key release.key", model_sign_opts, len_of(model_sign_opts), model_sign_cmd },
     { "verify", "PATH|NAME", "prove that a model is the one its signer released",
       "Without --key and --sha256 moat.yaml must say who signs the model. Exit 0: proven; 1: not; 3: it could not be judged.\n"
-      "  moat model verify scorer.safetensors --key release.key.pub", model_verify_opts, len_of(model_verify_opts),
+      "  moat model verify scorer.safetensors --key release.key.pub\n"
+      "A model that moat.yaml declares must also scan clean, and the ledger must know where it came from.\n"
+      "  moat model verify scorer --accept", model_verify_opts, len_of(model_verify_opts),
       model_verify_cmd },
     { "seal", "PATH|NAME", "encrypt a model at rest (age v1): for the holders of keys, or with a passphrase",
       "Any age reads it. Nothing is removed: delete the plain file yourself when the sealed one is where it belongs.\n"

@@ -13,7 +13,7 @@ int model_serve_cmd(int argc, char **argv);            /* model_serve.c  */
 int model_seal_cmd(int argc, char **argv);             /* model_seal.c   */
 int model_open_cmd(int argc, char **argv);
 extern const Opt model_seal_opts[6], model_open_opts[6], model_scan_opts[3];
-extern const Opt model_sign_opts[7], model_verify_opts[4], model_serve_opts[8];
+extern const Opt model_sign_opts[7], model_verify_opts[5], model_serve_opts[8];
 
 typedef struct ModelTarget {
     Pipeline    *p;                                    /* NULL: no moat.yaml here or above     */

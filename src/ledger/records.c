@@ -18,6 +18,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a model was signed; the subject is its digest" },
     [RECORD_MODEL_VERIFY] = { "model.verify", "name, path, signer, files, bytes, verified",
         "a model was verified, with this outcome; the subject is its digest" },
+    [RECORD_MODEL_ACCEPT] = { "model.accept", "name, path, signer, files, bytes, verified",
+        "somebody took in a model that was made and signed elsewhere; the subject is its digest" },
     [RECORD_MODEL_DEPLOY] = { "model.deploy", "name, path, signer, files, bytes, verified, serve",
         "a model server began to answer with a model; the subject is its digest" },
     [RECORD_MODEL_SCAN] = { "model.scan", "name, path, verdict, scanner, rules, files",

@@ -6,6 +6,7 @@
  *     bundle.h     the signature's clothes, read and written             disk.h      the files as they lie there
  *     statement.h  the list inside: read and judged, written             rules.c     what can be wrong
  *     sign.c       disk -> statement -> bundle                           verify.c    bundle -> statement == disk?
+ *     scan.h       does loading it run code?                             trust.c     may it be used: verify, scan, history
  *
  * Verification order: the signature over the raw payload first, then the payload's meaning, then the disk.  Nothing in
  * an unverified payload is looked at.  What is not proven is a Finding; what we cannot judge (a certificate or keyless
@@ -33,6 +34,7 @@ typedef struct ModelCheck {
     const char *signature;                             /* NULL: model_signature_path(path)                        */
     const char *signer;                                /* public key file that must have signed; NULL: none known */
     Str         sha256;                                /* hex digest it must have; empty: none published          */
+    bool        scan_off;                              /* model_trust() takes it without a clean scan             */
     bool        ignore_unsigned_files;                 /* files in the folder that the signature does not list    */
 } ModelCheck;
 
@@ -51,6 +53,10 @@ typedef struct ModelVerdict {
 /* Judges one model; findings are added to `found`.  True when it could be judged, verified or not; false when not:
  * *v then says verified = false.  `pool` may be NULL. */
 bool model_verify(Arena *a, Pool *pool, const ModelCheck *c, Findings *found, ModelVerdict *v, Err *e);
+/* What must hold before a declared model is used: it verifies; this version's scan of the same bytes is clean, the ledger's or one made
+ * now; and the ledger knows where it came from (it was trained, signed or accepted here) or moat.yaml names its digest.  `l` NULL: a
+ * ledger that holds nothing. */
+bool model_trust(Arena *a, Pool *pool, const ModelCheck *c, Ledger *l, Findings *found, ModelVerdict *v, Err *e);
 /* What moat.yaml says about a model, ready for model_verify. */
 ModelCheck model_check_of(const Pipeline *p, const Model *m);
 /* PATH.sig beside a file, DIR/model.sig in a folder. */
@@ -78,7 +84,7 @@ bool model_sign(Arena *a, Pool *pool, const ModelSign *s, const Key *key, ModelV
 
 /* ---- the ledger */
 
-/* RECORD_MODEL_SIGN, _VERIFY or _DEPLOY; the subject is the digest.  `serve` is the address of a deployed one, else empty. */
+/* RECORD_MODEL_SIGN, _VERIFY, _ACCEPT or _DEPLOY; the subject is the digest.  `serve` is the address of a deployed one, else empty. */
 bool model_record(Ledger *l, Clock clock, RecordKind kind, Str actor, const ModelCheck *c, const ModelVerdict *v, Str serve, Err *e);
 
 #endif

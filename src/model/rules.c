@@ -136,5 +136,11 @@ const Rule model_rules[] = {
         "No pickler writes such a stream; it was put together or edited by hand.", "find out who made the file, and with what", PICKLE_REFS },
     [RULE_PICKLE_ENCODED] = { "MOAT-M027", SEV_CRITICAL, "encoded pickle hidden in a text",
         "A pickle that would run code was encoded into a text, which has no other purpose than to hide it until it is loaded.", CONVERT, PICKLE_REFS },
+    [RULE_NOT_CLEAN] = { "MOAT-M111", SEV_HIGH, "model does not scan clean",
+        "A signature says who released a model, not that loading it is safe.",
+        "moat model scan PATH shows why; convert it to safetensors, or say scan: off for it in moat.yaml and answer for that", REFS },
+    [RULE_UNKNOWN] = { "MOAT-M112", SEV_HIGH, "nobody here knows where the model came from",
+        "The ledger holds no training, signing or acceptance of these bytes, so a file that was swapped together with its signature looks right.",
+        "moat model verify NAME --accept records that you expect it; or declare its sha256: in moat.yaml", REFS },
 };
 const size_t model_rules_len = len_of(model_rules);

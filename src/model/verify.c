@@ -393,5 +393,6 @@ ModelCheck model_check_of(const Pipeline *p, const Model *m)
         .signature = m->signature.n ? pipeline_path(p, m->signature) : NULL,
         .signer = m->signer.n ? pipeline_path(p, m->signer) : NULL,
         .sha256 = m->sha256,
+        .scan_off = str_is(m->scan, "off"),
     };
 }

@@ -75,6 +75,7 @@ const KeyRow key_table[] = {
     { "models", "signature", KEY_PATH, NULL, NULL, IN(Model, signature), "its signature; default: PATH.sig", "model" },
     { "models", "signer", KEY_PATH, NULL, NULL, IN(Model, signer), "public key file that must have signed it", "model" },
     { "models", "sha256", KEY_DIGEST, NULL, NULL, IN(Model, sha256), "digest its publisher names", "model" },
+    { "models", "scan", KEY_CHOICE, "required", "required|off", IN(Model, scan), "whether it must scan clean before it is used; off is for formats that cannot be scanned yet", "model" },
     { "models", "serve", KEY_ADDRESS, NULL, NULL, IN(Model, serve), "where `moat model serve` answers for it; without it somebody else serves it", "model" },
     { "models", "labels", KEY_LIST, NULL, NULL, IN(Model, labels), "names of its classes, in order", "model" },
 

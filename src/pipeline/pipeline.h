@@ -57,6 +57,7 @@ typedef struct Model {
     Str     signer;                                    /* public key file that must have signed it           */
     Str     sha256;                                    /* published digest it must have, hex, may be empty   */
     Str     serve;                                     /* host:port of the reference server; empty: not ours */
+    Str     scan;                                      /* required | off                                     */
     StrList labels;                                    /* class names, in order                              */
 } Model;
 
