@@ -83,6 +83,38 @@ static const Cmd cmds[] = {
       "  moat data access apply train\n"
       "  moat data access apply train --undo",
       data_access_opts, DATA_ACCESS_OPTS, data_access_cmd },
+    { "import", "SOURCE DATASET", "take rows from a source and keep where each came from",
+      "SOURCE is one of moat.yaml or an address: a file, s3://, https://, postgresql:// or sqlite: with a query. Credentials come from the\n"
+      "environment and the usual files (AWS_*, ~/.aws/credentials, PGPASSWORD, ~/.pgpass), never from an argument.\n"
+      "  moat data import s3://lake/march.csv raw\n"
+      "  moat data import lake raw --query 'SELECT id, price, label FROM orders'",
+      data_import_opts, DATA_IMPORT_OPTS, data_import_cmd },
+    { "run", "-- PROGRAM [ARGS]", "run any program and find out where each of its rows came from",
+      "Rows are matched by content, by key, by the values both sides share, and by place; what is left is said to be opaque.\n"
+      "The program is not run by a shell. {in} and {out} in its arguments are the files' names; {in2} is the second input.\n"
+      "  moat data run --in raw --out clean --key id -- python3 clean.py {in} {out}\n"
+      "  moat data run --in raw --out clean --stdout -- awk -F, '$3 > 0' {in}",
+      data_run_opts, DATA_RUN_OPTS, data_run_cmd },
+    { "filter", "DATASET|FILE", "keep the rows for which a condition holds",
+      "  moat data filter raw --out clean --where \"price >= 10 and country in ('DE', 'AT') and not name is empty\"",
+      data_filter_opts, DATA_FILTER_OPTS, data_filter_cmd },
+    { "sample", "DATASET|FILE", "keep some rows by chance", "  moat data sample raw --out small --rows 1000 --seed 7", data_sample_opts,
+      DATA_SAMPLE_OPTS, data_sample_cmd },
+    { "split", "DATASET|FILE", "part the rows by chance",
+      "  moat data split clean --into train=0.8 --into test=0.2 --by customer", data_split_opts, DATA_SPLIT_OPTS, data_split_cmd },
+    { "trace", "DATASET[@VERSION]:ROW", "a row's way back to its sources",
+      "Each step's map, signed statement and record are held against each other. An edge that was inferred is said to be.\n"
+      "  moat data trace train:17",
+      NULL, 0, data_trace_cmd },
+    { "who-uses", "SOURCE", "datasets and models that hold rows of a source, a file or a dataset",
+      "Rows of unknown origin count as possible.\n  moat data who-uses lake\n  moat data who-uses s3://lake/march.csv --rows 10-20",
+      data_who_uses_opts, DATA_WHO_USES_OPTS, data_who_uses_cmd },
+    { "revoke", "SOURCE --plan", "what to rebuild, retrain and sign again when a source must go", NULL, data_revoke_opts, DATA_REVOKE_OPTS,
+      data_revoke_cmd },
+    { "prove", "DATASET[@VERSION]:ROW", "show a row in a signed version to anybody (RFC 6962)",
+      "The proof holds the row, its audit path and the signed statement; it is checked without moat and without the dataset.\n"
+      "  moat data prove train:17 --out row-17.json",
+      data_prove_opts, DATA_PROVE_OPTS, data_prove_cmd },
 };
 
-const Noun noun_data = { "data", "datasets: golden versions, odd rows, and who may touch the files", cmds, len_of(cmds) };
+const Noun noun_data = { "data", "datasets: golden versions, where rows come from, odd rows, and who may touch the files", cmds, len_of(cmds) };

@@ -51,6 +51,12 @@ const Rule data_rules[] = {
         "A model that never saw the row is surer of another label than it is of that label's own rows, and there are about as many such "
         "rows as the noise between the two labels accounts for. Flipped labels are the simplest poison.",
         "look at the row; moat data scan --detector labels --kept FILE writes the others", "AML.T0020 ML02" },
+    [D_OPAQUE] = { "MOAT-D201", SEV_HIGH, "the origin of too many rows is unknown",
+        "A row whose origin nobody can name cannot be taken back when its source is: everything the step read must be counted as its source.",
+        "name the columns that identify a row (--key), or let the program keep one", "AML.T0020 ML02" },
+    [D_STEP] = { "MOAT-D202", SEV_HIGH, "a step of the lineage cannot be believed",
+        "The record, the signed statement and the row map of a step must say the same, or the origin of every row behind it is hearsay.",
+        "copy the object back from a backup of .moat/objects, or run the step again", "AML.T0020 CWE-345" },
 };
 const size_t data_rules_len = len_of(data_rules);
 

@@ -6,7 +6,7 @@
 
 typedef enum {
     D_ROLLBACK, D_UNSIGNED, D_CHANGED, D_MISSING, D_EXTRA, D_STORE, D_OBJECT, D_REF, D_EXPIRED, D_KIND, D_LABELS, D_LINK, D_PINNED,
-    D_UNREADABLE, D_LEDGER, D_OUTLIER, D_MISLABELED, D_RULES
+    D_UNREADABLE, D_LEDGER, D_OUTLIER, D_MISLABELED, D_OPAQUE, D_STEP, D_RULES
 } DataRule;
 
 /* Part "datasets.NAME"; `evidence` may be empty.  False when out of memory. */

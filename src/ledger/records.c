@@ -10,6 +10,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a dataset was searched for odd rows or wrong labels; the subject is its file" },
     [RECORD_DATA_ACCESS] = { "data.access", "name, action, changed, skipped",
         "rights on a dataset's files were changed (apply) or put back (undo); the subject is the journal of what was before" },
+    [RECORD_DATA_STEP] = { "data.step", "verb, name, kind, root, rows, map, statement, inputs, edges",
+        "rows were imported, or made from other rows; the subject is the step's statement" },
     [RECORD_TRAINING] = { "training", "name, data, data_root, data_version, model, code, parameters, metrics, private",
         "a model was trained; the subject is the model file" },
     [RECORD_PRIVACY] = { "privacy", "name, model, statement",
