@@ -147,9 +147,9 @@ static bool run_query(const char *path, const char *query, Table *t, Err *e)
     __attribute__((cleanup(stmt_drop))) sqlite3_stmt *s = NULL;
     if (db == NULL)
         return false;
-    if (sqlite3_prepare_v2(db, query, -1, &s, &rest) != SQLITE_OK || s == NULL)
-        return err_set(e, E_USAGE, "%s: %s", path, sqlite3_errcode(db) == SQLITE_AUTH ? "only a SELECT may run here" : sqlite3_errmsg(db));
-    if (!sqlite3_stmt_readonly(s) || str_trim(str(rest)).n > 0)
+    if (sqlite3_prepare_v2(db, query, -1, &s, &rest) != SQLITE_OK)
+        return err_set(e, E_USAGE, "%s: %s", path, sqlite3_errmsg(db)), err_hint(e, "one SELECT may run here, over the tables of this file");
+    if (s == NULL || !sqlite3_stmt_readonly(s) || str_trim(str(rest)).n > 0)
         return err_set(e, E_USAGE, "%s: one SELECT alone may run here", path);
     return read_rows(db, s, t, e) || err_in(e, "%s", path);
 }

@@ -117,7 +117,10 @@ static bool headers_set(Call *k, Err *e)
         if (!header_add(k, q->headers[i]))
             return err_nomem(e);
     }
-    bool ok = header_add(k, "Expect:") && (sent_has(q, "content-type:") || header_add(k, "Content-Type:"));
+    /* "Expect:" keeps libcurl from sending one; but it would sign the empty header that nobody gets to see. */
+    bool ok = q->aws_region != NULL || (header_add(k, "Expect:") && (sent_has(q, "content-type:") || header_add(k, "Content-Type:")));
+    if (ok && q->aws_region != NULL && q->body.n > 0 && !sent_has(q, "content-type:"))
+        ok = header_add(k, "Content-Type: application/octet-stream");
     if (ok && q->aws_region != NULL && !sent_has(q, "x-amz-content-sha256:")) {
         char line[32 + DIGEST_HEX] = "x-amz-content-sha256: ";
         Digest d = sha256(q->body);
