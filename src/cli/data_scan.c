@@ -50,21 +50,28 @@ static bool words_ok(Err *e)
     return one_of("detector", detector, detectors, 2, e) && one_of("prune", prune, prunes, 3, e) && one_of("missing", missing, hows, 2, e) && one_of("format", format, formats, 2, e);
 }
 
+/* Options of one detector, or one way, that were given to another. */
+static bool fit_together(Err *e)
+{
+    bool of_labels = strcmp(detector, "labels") == 0;
+    if (of_labels && (load_file != NULL || save_file != NULL || contamination != NULL || strcmp(format, "moat") != 0))
+        return err_set(e, E_USAGE, "--load, --save, --contamination and --format are of the isolation forest, not of --detector labels");
+    if (!of_labels && probabilities_file != NULL)
+        return err_set(e, E_USAGE, "--probabilities goes with --detector labels");
+    if (load_file != NULL && (trees != FOREST_TREES || samples != NULL || seed != 0 || save_file != NULL))
+        return err_set(e, E_USAGE, "--load brings a forest: --trees, --max-samples, --seed and --save are for fitting one");
+    if (only.n > 0 && ignore.n > 0)
+        return err_set(e, E_USAGE, "--columns says which, --ignore all but which: give one of them");
+    return kept_labels_file == NULL || kept_file != NULL || err_set(e, E_USAGE, "--kept-labels goes with --kept");
+}
+
 static bool numbers_ok(Err *e)
 {
     if (trees < 1 || trees > FOREST_TREES_MAX)
         return err_set(e, E_USAGE, "--trees is 1 to %d, not %ld", FOREST_TREES_MAX, trees);
     if (seed < 0 || threads < 0 || threads > 1024 || top < 0)
         return err_set(e, E_USAGE, "--seed, --threads and --top are not negative; --threads is at most 1024");
-    if (load_file != NULL && (trees != FOREST_TREES || samples != NULL || seed != 0 || save_file != NULL))
-        return err_set(e, E_USAGE, "--load brings a forest: --trees, --max-samples, --seed and --save are for fitting one");
-    if (only.n > 0 && ignore.n > 0)
-        return err_set(e, E_USAGE, "--columns says which, --ignore all but which: give one of them");
-    if (strcmp(detector, "labels") == 0 && (load_file != NULL || save_file != NULL || contamination != NULL || strcmp(format, "moat") != 0))
-        return err_set(e, E_USAGE, "--load, --save, --contamination and --format are of the isolation forest, not of --detector labels");
-    if (strcmp(detector, "labels") != 0 && probabilities_file != NULL)
-        return err_set(e, E_USAGE, "--probabilities goes with --detector labels");
-    return kept_labels_file == NULL || kept_file != NULL || err_set(e, E_USAGE, "--kept-labels goes with --kept");
+    return true;
 }
 
 static bool contamination_of(double *out, Err *e)
@@ -252,7 +259,7 @@ int data_scan_cmd(int argc, char **argv)
     Scan               s = { .a = a, .top = (uint64_t)top, .sklearn = strcmp(format, "sklearn") == 0 };
     if (argc != 1)
         return usage("moat data scan FILE|DATASET [--contamination SHARE] [--labels COLUMN]");
-    if (!words_ok(&e) || !numbers_ok(&e) || !cli_pipeline_if_any(a, &s.pipeline, &e) || !find_input(&s, argv[0], &e))
+    if (!words_ok(&e) || !numbers_ok(&e) || !fit_together(&e) || !cli_pipeline_if_any(a, &s.pipeline, &e) || !find_input(&s, argv[0], &e))
         return die(&e);
     s.pool = pool_new((unsigned)threads);
     bool ok = look(&s, &e) && write_files(&s, &e) && scan_record(&s, &e);

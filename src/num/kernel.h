@@ -5,7 +5,9 @@
  * keep the pointer.  Nothing here allocates, reads files or knows what a number means.
  *
  *     kernel.h   products and gradients of a linear layer        softmax.h  scores to probabilities
- *     mlp.h      stacks of dense layers
+ *     mlp.h      stacks of dense layers                          forest.h   isolation forests
+ *     knn.h      nearest rows                                    confident.h  wrong labels
+ *     order.h    order statistics and quantiles
  *
  * How to add one more: a pointer in Kernels, the plain loop, the fast one, a row in test/unit/num.c.
  * Trusted: the caller's sizes. */

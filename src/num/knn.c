@@ -1,9 +1,20 @@
 /* knn.c - see knn.h. */
 #include "num/knn.h"
-#include "num/kernel.h"
+#include "num/knn_tile.h"
 #include <math.h>
 
-enum { ASKING = 64, ASKED = 512 };                     /* rows of a block on either side */
+enum { ASKING = 128, ASKED = 256 };                    /* rows of a block on either side: multiples of a tile's */
+
+void knn_tile_plain(const float *const x[static KNN_ROWS], const float *panel, size_t n, float *out, size_t stride)
+{
+    for (size_t i = 0; i < KNN_ROWS; i++) {
+        float sum[KNN_PANEL] = { 0 };
+        for (size_t f = 0; f < n; f++)
+            for (size_t j = 0; j < KNN_PANEL; j++)
+                sum[j] += x[i][f] * panel[f * KNN_PANEL + j];
+        memcpy(out + i * stride, sum, sizeof sum);
+    }
+}
 
 typedef struct Near {
     double   distance;
@@ -11,7 +22,7 @@ typedef struct Near {
 } Near;
 
 typedef struct Search {
-    const Kernels *kernels;
+    KnnTile       *tile;
     const float   *x;                                  /* less the columns' means */
     const float   *norm;                               /* |x|^2 of each row       */
     size_t         rows, cols, k, candidates;
@@ -86,26 +97,45 @@ static void offer_block(const Search *s, size_t row, size_t from, size_t n, cons
     }
 }
 
+/* Rows [from, from + n) as panels; what a panel lacks is 0. */
+static void pack(const Search *s, size_t from, size_t n, float *panel)
+{
+    for (size_t p = 0; p < n; p += KNN_PANEL, panel += s->cols * KNN_PANEL)
+        for (size_t j = 0; j < KNN_PANEL; j++)
+            for (size_t f = 0; f < s->cols; f++)
+                panel[f * KNN_PANEL + j] = p + j < n ? s->x[(from + p + j) * s->cols + f] : 0;
+}
+
+/* product[i * ASKED + j] of n rows with the m packed ones. */
+static void multiply(const Search *s, const float *const *row, size_t n, const float *panel, size_t m, float *product)
+{
+    for (size_t p = 0; p < m; p += KNN_PANEL)
+        for (size_t i = 0; i < n; i += KNN_ROWS)
+            s->tile(row + i, panel + p * s->cols, s->cols, product + i * ASKED + p, ASKED);
+}
+
 static void search_block(void *arg, size_t block)
 {
     const Search *s = arg;
     size_t        from = block * ASKING, n = s->rows - from < ASKING ? s->rows - from : ASKING;
     float        *product = malloc((size_t)ASKING * ASKED * sizeof *product);
+    float        *panel = malloc((size_t)ASKED * s->cols * sizeof *panel);
     Near         *near = malloc(ASKING * s->candidates * sizeof *near);
     const float  *row[ASKING];
     Heap          heap[ASKING];
-    s->failed[block] = product == NULL || near == NULL;
-    for (size_t i = 0; i < n && near != NULL; i++)
-        row[i] = s->x + (from + i) * s->cols, heap[i] = (Heap){ near + i * s->candidates, 0 };
+    s->failed[block] = product == NULL || panel == NULL || near == NULL;
+    for (size_t i = 0; i < ASKING && near != NULL; i++)  /* a tile at the edge repeats the last row */
+        row[i] = s->x + (from + (i < n ? i : n - 1)) * s->cols, heap[i] = (Heap){ near + i * s->candidates, 0 };
     for (size_t to = 0; to < s->rows && !s->failed[block]; to += ASKED) {
         size_t m = s->rows - to < ASKED ? s->rows - to : ASKED;
-        s->kernels->products(row, n, s->cols, s->x + to * s->cols, m, product);
+        pack(s, to, m, panel);
+        multiply(s, row, n, panel, m, product);
         for (size_t i = 0; i < n; i++)
-            offer_block(s, from + i, to, m, product + i * m, &heap[i]);
+            offer_block(s, from + i, to, m, product + i * ASKED, &heap[i]);
     }
     for (size_t i = 0; i < n && !s->failed[block]; i++)
         settle(s, from + i, &heap[i]);
-    free(product), free(near);
+    free(product), free(panel), free(near);
 }
 
 /* Distances do not change, but small numbers lose less in |y|^2 - 2xy. */
@@ -129,7 +159,8 @@ static void centre(const float *x, size_t rows, size_t cols, float *out, float *
 bool knn_others(Pool *pool, const float *x, size_t rows, size_t cols, size_t k, uint32_t *near, Err *e)
 {
     size_t blocks = (rows + ASKING - 1) / ASKING, most = 2 * k + 8;
-    Search s = { kernels(), NULL, NULL, rows, cols, k, most < rows ? most : rows - 1, near, calloc(blocks, sizeof *s.failed) };
+    bool   fast = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    Search s = { fast ? knn_tile_avx2 : knn_tile_plain, NULL, NULL, rows, cols, k, most < rows ? most : rows - 1, near, calloc(blocks, sizeof *s.failed) };
     float *mine = calloc(rows * (cols + 1), sizeof *mine);
     bool   ok = mine != NULL && s.failed != NULL;
     assert(k < rows && k <= KNN_MAX && rows < UINT32_MAX);

@@ -1,6 +1,7 @@
 #include "../test.h"
 #include "base/rng.h"
 #include "num/knn.h"
+#include "num/knn_tile.h"
 #include <math.h>
 
 enum { ROWS = 700, COLS = 37, K = 10 };
@@ -62,4 +63,25 @@ TEST(knn, neighbours_are_those_of_all_pairs)
 {
     check(2, 1, 1, 0), check(11, 3, 10, 0), check(64, 5, 3, 0), check(ROWS, COLS, K, 0);
     check(65, 2, 10, 1), check(ROWS, 5, K, 1), check(513, 12, 7, 1);
+}
+
+TEST(knn, the_fast_tile_agrees_with_the_plain_one)
+{
+    static float x[KNN_ROWS][100], panel[100 * KNN_PANEL];
+    Rng r = rng_of(1);
+    for (size_t n = 0; n <= 100; n += 1 + n / 5) {
+        float want[KNN_ROWS * 20] = { 0 }, got[KNN_ROWS * 20] = { 0 };
+        const float *row[KNN_ROWS] = { x[3], x[0], x[2], x[0] };
+        for (size_t i = 0; i < KNN_ROWS * 100; i++)
+            x[i / 100][i % 100] = (float)(rng_unit(&r) - 0.5);
+        for (size_t i = 0; i < len_of(panel); i++)
+            panel[i] = (float)(rng_unit(&r) - 0.5);
+        knn_tile_plain(row, panel, n, want, 20);
+        if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+            knn_tile_avx2(row, panel, n, got, 20);
+        else
+            skip();
+        for (size_t i = 0; i < len_of(want); i++)
+            CHECK(fabsf(want[i] - got[i]) <= 1e-5f);
+    }
 }
