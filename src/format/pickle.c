@@ -44,10 +44,10 @@ const PickleOpRow pickle_ops[256] = {
     ['F'] = { "FLOAT", ARG_LINE, op_constant },
     ['G'] = { "BINFLOAT", ARG_F8, op_constant },
     ['I'] = { "INT", ARG_LINE, op_constant },
-    ['J'] = { "BININT", ARG_I4, op_constant },
-    ['K'] = { "BININT1", ARG_U1, op_constant },
+    ['J'] = { "BININT", ARG_I4, op_int },
+    ['K'] = { "BININT1", ARG_U1, op_int },
     ['L'] = { "LONG", ARG_LINE, op_constant },
-    ['M'] = { "BININT2", ARG_U2, op_constant },
+    ['M'] = { "BININT2", ARG_U2, op_int },
     ['N'] = { "NONE", ARG_NONE, op_constant },
     ['P'] = { "PERSID", ARG_LINE, op_persid },
     ['Q'] = { "BINPERSID", ARG_NONE, op_binpersid },
@@ -235,7 +235,7 @@ Pickle *pickle_new(Str bytes, const Str *keep, size_t keep_count, PickleHear *he
     p->keep_count = keep_count;
     p->arena = arena_new(32 << 20);
     p->names = p->arena ? dict_new(p->arena) : NULL;
-    if (p->names == NULL)
+    if (p->names == NULL || !pickle_grow(p, &p->stack, &p->cap, sizeof *p->stack, "stack"))
         return pickle_free(p), NULL;
     return p;
 }
@@ -250,7 +250,30 @@ void pickle_free(Pickle *p)
     free(p);
 }
 
+size_t pickle_walk(Str bytes, bool *imports)
+{
+    Pickle p = { .in = bytes };
+    *imports = false;
+    while (p.at < bytes.n) {
+        PickleOp           op = { .at = p.at, .code = (uint8_t)bytes.p[p.at] };
+        const PickleOpRow *row = &pickle_ops[op.code];
+        p.at++;
+        if (row->run == NULL || !argument(&p, row->arg, &op))
+            return 0;
+        if (op.code == '.')
+            return p.at;
+        *imports |= op.code == 'c' || op.code == 'i' || op.code == 0x93 || (op.code >= 0x82 && op.code <= 0x84);
+    }
+    return 0;
+}
+
 uint64_t pickle_at(const Pickle *p) { return p->at; }
 uint64_t pickle_opcodes(const Pickle *p) { return p->opcodes; }
 unsigned pickle_protocol(const Pickle *p) { return p->protocol; }
-void     pickle_skip(Pickle *p, uint64_t n) { p->at += n < p->in.n - p->at ? n : p->in.n - p->at; }
+
+void pickle_skip(Pickle *p, uint64_t n)
+{
+    p->at += n < p->in.n - p->at ? n : p->in.n - p->at;
+    if (n > 0)
+        p->frame_end = 0;                              /* what is skipped lies between frames */
+}

@@ -97,6 +97,10 @@ uint64_t  pickle_at(const Pickle *p);                  /* the first byte that wa
 uint64_t  pickle_opcodes(const Pickle *p);             /* of all runs                                           */
 unsigned  pickle_protocol(const Pickle *p);            /* the highest that this pickle declared                 */
 
+/* How many bytes of opcodes there are up to the first STOP, that too; 0: there is none.  Nothing is followed, only read over.
+ * `imports` says whether one of them looks a name up. */
+size_t    pickle_walk(Str bytes, bool *imports);
+
 /* For the listener, while it is called. */
 void               pickle_skip(Pickle *p, uint64_t n); /* the next n bytes are no opcodes; at most what is left */
 PickleGlobal      *pickle_global(const Pickle *p, PickleValue v);    /* of a global or a result; NULL: not known */

@@ -37,50 +37,44 @@ bool pickle_grow(Pickle *p, void *array, size_t *cap, size_t size, const char *w
     return true;
 }
 
-/* ---- memo: pages of slots, so that a slot far out costs a page and not everything before it */
+/* ---- memo: tables of pages of slots, so that a slot far out costs a page and not everything before it */
 
-enum { EMPTY = PV_OPAQUE + 1, MEMO_TABLE_MAX = 1 << 22 };          /* slots are below 2^32 */
+enum { EMPTY = PV_OPAQUE + 1 };                        /* the kind of a slot that was never written */
 
-static bool memo_table(Pickle *p, size_t page)
+static void *fresh(Pickle *p, size_t size)
 {
-    size_t cap = p->memo_pages ? p->memo_pages : 16;
-    while (cap <= page)
-        cap *= 2;
-    if (cap == p->memo_pages)
-        return true;
-    if (!fits(p, (cap - p->memo_pages) * sizeof *p->memo, "memo"))
-        return false;
-    PickleValue **grown = realloc(p->memo, cap * sizeof *p->memo);
-    if (grown == NULL)
-        return pickle_over(p, "memory"), false;
-    memset(grown + p->memo_pages, 0, (cap - p->memo_pages) * sizeof *grown);
-    p->memo = grown, p->memo_pages = cap;
-    return true;
+    void *made = fits(p, size, "memo") ? malloc(size) : NULL;
+    if (made == NULL)
+        pickle_over(p, "memo");
+    return made;
 }
 
-static PickleValue *memo_page(Pickle *p, size_t page)
+static PickleValue **memo_table(Pickle *p, size_t top)
 {
-    if (!memo_table(p, page))
-        return NULL;
-    if (p->memo[page] == NULL) {
-        if (!fits(p, MEMO_PAGE * sizeof **p->memo, "memo"))
-            return NULL;
-        PickleValue *made = malloc(MEMO_PAGE * sizeof *made);
-        if (made == NULL)
-            return pickle_over(p, "memory"), NULL;
-        for (size_t i = 0; i < MEMO_PAGE; i++)
-            made[i].kind = EMPTY;
-        p->memo[page] = made, p->memo_made++;
-    }
-    return p->memo[page];
+    PickleValue **table = p->memo[top];
+    if (table != NULL || (table = fresh(p, MEMO_PAGE * sizeof *table)) == NULL)
+        return table;
+    memset(table, 0, MEMO_PAGE * sizeof *table);
+    p->memo[top] = table;
+    p->memo_tops = top >= p->memo_tops ? top + 1 : p->memo_tops;
+    return table;
+}
+
+static PickleValue *memo_page(Pickle *p, uint64_t slot)
+{
+    PickleValue **table = memo_table(p, slot >> 2 * MEMO_BITS);
+    size_t        i = slot >> MEMO_BITS & (MEMO_PAGE - 1);
+    if (table == NULL || table[i] != NULL)
+        return table ? table[i] : NULL;
+    table[i] = fresh(p, MEMO_PAGE * sizeof **table);
+    for (size_t k = 0; table[i] != NULL && k < MEMO_PAGE; k++)
+        table[i][k].kind = EMPTY;
+    return table[i];
 }
 
 bool memo_put(Pickle *p, uint64_t slot, PickleValue v)
 {
-    if (slot / MEMO_PAGE >= MEMO_TABLE_MAX)
-        return false;
-    size_t       page = slot / MEMO_PAGE;
-    PickleValue *at = page < p->memo_pages && p->memo[page] ? p->memo[page] : memo_page(p, page);
+    PickleValue *at = slot <= UINT32_MAX ? memo_page(p, slot) : NULL;
     if (at == NULL)
         return false;
     at += slot % MEMO_PAGE;
@@ -91,21 +85,30 @@ bool memo_put(Pickle *p, uint64_t slot, PickleValue v)
 
 PickleValue *memo_get(const Pickle *p, uint64_t slot)
 {
-    uint64_t page = slot / MEMO_PAGE;
-    if (page >= p->memo_pages || p->memo[page] == NULL)
+    PickleValue **table = slot <= UINT32_MAX ? p->memo[slot >> 2 * MEMO_BITS] : NULL;
+    PickleValue  *page = table ? table[slot >> MEMO_BITS & (MEMO_PAGE - 1)] : NULL;
+    if (page == NULL || page[slot % MEMO_PAGE].kind == EMPTY)
         return NULL;
-    PickleValue *v = &p->memo[page][slot % MEMO_PAGE];
-    return v->kind == EMPTY ? NULL : v;
+    return &page[slot % MEMO_PAGE];
+}
+
+static void table_clear(Pickle *p, PickleValue **table)
+{
+    for (size_t i = 0; i < MEMO_PAGE; i++)
+        if (table[i] != NULL)
+            free(table[i]), p->bytes -= MEMO_PAGE * sizeof **table;
+    free(table);
+    p->bytes -= MEMO_PAGE * sizeof *table;
 }
 
 void memo_clear(Pickle *p)
 {
-    for (size_t i = 0; i < p->memo_pages && p->memo_made > 0; i++)
+    for (size_t i = 0; i < p->memo_tops; i++) {
         if (p->memo[i] != NULL)
-            free(p->memo[i]), p->memo_made--, p->bytes -= MEMO_PAGE * sizeof **p->memo;
-    free(p->memo);
-    p->bytes -= p->memo_pages * sizeof *p->memo;
-    p->memo = NULL, p->memo_pages = p->memo_count = p->memo_made = 0;
+            table_clear(p, p->memo[i]);
+        p->memo[i] = NULL;
+    }
+    p->memo_tops = p->memo_count = 0;
 }
 
 /* ---- contents of tuples, in one array that is swept by copying what is still reachable (Cheney's algorithm: no recursion) */
@@ -133,9 +136,11 @@ static void sweep_roots(Pickle *p, Sweep *s)
 {
     for (size_t i = 0; i < p->n; i++)
         sweep_value(s, &p->stack[i]);
-    for (size_t i = 0; i < p->memo_pages; i++)
-        for (size_t k = 0; p->memo[i] != NULL && k < MEMO_PAGE; k++)
-            sweep_value(s, &p->memo[i][k]);
+    for (size_t i = 0; i < p->memo_tops << MEMO_BITS; i++) {
+        PickleValue **table = p->memo[i >> MEMO_BITS], *page = table ? table[i & (MEMO_PAGE - 1)] : NULL;
+        for (size_t k = 0; page != NULL && k < MEMO_PAGE; k++)
+            sweep_value(s, &page[k]);
+    }
     for (size_t i = 0; p->kept != NULL && i < KEPT_SLOTS; i++)
         for (size_t k = 0; p->kept[i].dict && k < p->keep_count; k++)
             if (p->kept[i].have >> k & 1)

@@ -22,7 +22,7 @@ typedef struct PickleOpRow {
 } PickleOpRow;
 extern const PickleOpRow pickle_ops[256];
 
-enum { MEMO_PAGE = 1024 };
+enum { MEMO_BITS = 10, MEMO_PAGE = 1 << MEMO_BITS, MEMO_TOP = 1 << (32 - 2 * MEMO_BITS) };     /* slots are below 2^32 */
 typedef struct PickleKept {                            /* a dictionary with a key that was asked for            */
     uint64_t    dict;                                  /* 1 + the byte that made it; 0: free                    */
     uint32_t    have;                                  /* bit i: value[i] is known                              */
@@ -46,8 +46,8 @@ struct Pickle {
     size_t      *marks;                                /* fences of the marks below                             */
     size_t       marks_n, marks_cap;
 
-    PickleValue **memo;                                /* pages; a slot's kind is PV_OPAQUE + 1 when empty      */
-    size_t       memo_pages, memo_count, memo_made;    /* pages in the table, slots used, pages that exist      */
+    PickleValue **memo[MEMO_TOP];                      /* tables of MEMO_PAGE pages of as many slots; NULL until needed */
+    size_t       memo_tops, memo_count;                /* all tables lie below memo_tops; slots in use          */
     PickleValue *cells;                                /* contents of tuples                                    */
     size_t       cells_n, cells_cap;
     size_t       bytes;                                /* of all the above                                      */
@@ -81,18 +81,23 @@ int64_t  pickle_long(Str bytes);                       /* up to 8 bytes, little-
 Str      pickle_decode(PickleValue v, Str raw, char *room, size_t size);
 
 /* ---- pickle_stack.c */
-void        pickle_push(Pickle *p, PickleValue v);
 PickleValue pickle_pop(Pickle *p, const PickleOp *op);             /* PV_OPAQUE, told as broken, when there is none       */
 /* Down to the topmost mark, which goes too; the values stay readable until the next push. */
 const PickleValue *pickle_cut(Pickle *p, const PickleOp *op, size_t *n);
 void        pickle_tell(Pickle *p, PickleFactKind kind, const PickleOp *op, const char *text);
 typedef void PickleDo(Pickle *p, const PickleOp *op);
-PickleDo op_mark, op_pop, op_pop_mark, op_dup, op_constant, op_text, op_container, op_tuple, op_tuple_n, op_append, op_appends,
+PickleDo op_mark, op_pop, op_pop_mark, op_dup, op_int, op_constant, op_text, op_container, op_tuple, op_tuple_n, op_append, op_appends,
          op_setitem, op_setitems, op_additems, op_frozenset, op_dict, op_list, op_put, op_get, op_memoize, op_empty_tuple;
 
 /* ---- pickle_call.c */
 PickleDo op_global, op_stack_global, op_reduce, op_newobj_ex, op_inst, op_obj, op_build, op_persid, op_binpersid, op_ext,
          op_next_buffer, op_readonly_buffer;
+
+static inline void pickle_push(Pickle *p, PickleValue v)
+{
+    if (p->n < p->cap || pickle_grow(p, &p->stack, &p->cap, sizeof v, "stack"))
+        p->stack[p->n++] = v;
+}
 
 static inline double weight_of(PickleValue v)
 {

@@ -6,13 +6,6 @@ void pickle_tell(Pickle *p, PickleFactKind kind, const PickleOp *op, const char 
     p->hear(p->ctx, p, &(PickleFact){ .kind = kind, .op = op->code, .at = op->at, .text = str(text) });
 }
 
-void pickle_push(Pickle *p, PickleValue v)
-{
-    if (p->n == p->cap && !pickle_grow(p, &p->stack, &p->cap, sizeof v, "stack"))
-        return;
-    p->stack[p->n++] = v;
-}
-
 PickleValue pickle_pop(Pickle *p, const PickleOp *op)
 {
     if (p->n > p->fence)
@@ -92,9 +85,11 @@ static PickleValue int_bytes(Pickle *p, Str bytes)
     return bytes.n > 8 ? big(p, bytes) : (PickleValue){ .kind = PV_INT, .at = (uint64_t)pickle_long(bytes) };
 }
 
+void op_int(Pickle *p, const PickleOp *op) { pickle_push(p, (PickleValue){ .kind = PV_INT, .at = op->num }); }
+
 void op_constant(Pickle *p, const PickleOp *op)
 {
-    PickleValue v = { .kind = PV_INT, .at = op->num };
+    PickleValue v = { .kind = PV_OPAQUE };
     switch (op->code) {
     case 'N': v = (PickleValue){ .kind = PV_NONE, .at = op->at }; break;
     case 0x88: case 0x89: v = (PickleValue){ .kind = PV_BOOL, .at = op->code == 0x88 }; break;

@@ -1,7 +1,6 @@
 /* globals.c - see globals.h.  How a name is looked up in the tables. */
 #include "model/globals.h"
 
-/* The next blank-separated word of *rest. */
 static bool next_word(Str *rest, char sep, Str *word)
 {
     if (rest->n == 0)
@@ -10,11 +9,14 @@ static bool next_word(Str *rest, char sep, Str *word)
     return true;
 }
 
+/* The tables are lists of words, read in place. */
 static bool has_word(const char *words, Str word)
 {
-    for (Str rest = str(words), w; next_word(&rest, ' ', &w);)
-        if (str_eq(w, word))
+    for (const char *w = words, *end; *w; w = end + (*end == ' ')) {
+        end = strchrnul(w, ' ');
+        if ((size_t)(end - w) == word.n && memcmp(w, word.p, word.n) == 0)
             return true;
+    }
     return false;
 }
 
@@ -41,22 +43,26 @@ static const GlobalRow *allowed(Str module, Str name)
                                              : find(globals_allow, globals_allow_len, module, name);
 }
 
-/* What of `full` lies under `root`; false when it does not. */
-static bool under(Str full, Str root, Str *rest)
+/* Does `full` lie under one of the modules?  What of it lies behind. */
+static bool under(Str full, const char *modules, Str *rest)
 {
-    if (!str_starts(full, root) || (full.n > root.n && full.p[root.n] != '.'))
-        return false;
-    *rest = str_from(full, root.n + 1);
-    return true;
+    for (const char *m = modules; *m; m += *m == ' ') {
+        const char *end = strchrnul(m, ' ');
+        size_t      n = (size_t)(end - m);
+        if (*m == full.p[0] && n < full.n && full.p[n] == '.' && memcmp(m, full.p, n) == 0)
+            return *rest = str_from(full, n + 1), true;
+        m = end;
+    }
+    return false;
 }
 
 static const GlobalRow *denied(Str full)
 {
     for (size_t i = 0; i < globals_deny_len; i++) {
         const GlobalRow *r = &globals_deny[i];
-        for (Str roots = str(r->module), root, rest; next_word(&roots, ' ', &root);)
-            if (under(full, root, &rest) && (str_is(str(r->names), "*") || has_component(r->names, rest)))
-                return r;
+        Str              rest;
+        if (under(full, r->module, &rest) && (r->names[0] == '*' || has_component(r->names, rest)))
+            return r;
     }
     return NULL;
 }
@@ -127,18 +133,25 @@ static GlobalVerdict one_spelling(Str module, Str name)
     return v;
 }
 
+/* A name that only Python 2 has is known by what it became; one that both have, by the worse. */
+static GlobalVerdict with_python3(GlobalVerdict v, Str module, Str name)
+{
+    GlobalVerdict w = one_spelling(module, name);
+    bool          v_said = v.row != NULL || v.odd;
+    if (!v_said && w.tier < TIER_UNKNOWN)
+        return w;
+    return w.tier > v.tier ? w : v;
+}
+
 GlobalVerdict global_judge(Str module, Str name)
 {
     GlobalVerdict v = one_spelling(module, name);
     Str           other_module, other_name;
-    if (python2_to_3(module, name, &other_module, &other_name)) {
-        GlobalVerdict w = one_spelling(other_module, other_name);
-        if (v.tier != TIER_DENY && !v.odd)             /* a name that only Python 2 has is known by what it became */
-            v = v.tier == TIER_UNKNOWN || w.tier > v.tier ? w : v;
-    }
+    if (python2_to_3(module, name, &other_module, &other_name))
+        v = with_python3(v, other_module, other_name);
     if (v.tier != TIER_DENY && python3_to_2(module, name, &other_module, &other_name)) {
         GlobalVerdict w = one_spelling(other_module, other_name);
-        v = w.tier == TIER_DENY ? w : v;
+        v = w.tier == TIER_DENY && w.row != NULL ? w : v;
     }
     return v;
 }

@@ -3,14 +3,15 @@
 
 /* ---- does it look like one? */
 
-/* PROTO and then an opcode; or, of protocols 0 and 1, a beginning that can lead to a name and the end at a STOP. */
-static bool looks(Str s, bool whole)
+/* PROTO and then an opcode; or opcodes up to a STOP that import something on their way. */
+static bool looks(Str s)
 {
+    bool imports;
     if (s.n < PICKLE_CONSTANT_MIN)
         return false;
     if ((uint8_t)s.p[0] == 0x80)
         return (uint8_t)s.p[1] <= 5 && pickle_opcode_name((uint8_t)s.p[2]) != NULL;
-    return strchr("c(]})lip", s.p[0]) != NULL && s.p[0] != 0 && (!whole || (memchr(s.p, '\n', s.n) != NULL && memchr(s.p, '.', s.n) != NULL));
+    return pickle_walk(s, &imports) > 0 && imports;
 }
 
 /* ---- encodings */
@@ -57,7 +58,7 @@ static bool decode(const Encoding *e, Str s, char *to, size_t size, Str *out)
     while (i < s.n && n < size && (s.p[i] == '=' || s.p[i] == '\n' || s.p[i] == '\r'))
         i++;
     *out = (Str){ to, n };
-    return i == s.n || n == size;
+    return n > 0 && (i == s.n || n == size);
 }
 
 /* A text that holds bytes as characters below 256. */
@@ -110,32 +111,36 @@ static void judge_text(Judge *j, uint64_t at, Str s, const char *how)
 
 static void judge_encoded(Judge *j, uint64_t at, Str s, const Encoding *e)
 {
-    char start[12];
+    char start[3];
     Str  head, all;
-    if (!decode(e, (Str){ s.p, s.n < 32 ? s.n : 32 }, start, sizeof start, &head) || !looks(head, false))
+    if (!decode(e, (Str){ s.p, 8 }, start, sizeof start, &head) || pickle_opcode_name((uint8_t)start[0]) == NULL)
         return;
     defer_arena Arena *a = arena_new(64 << 20);
     char *to = a ? arena_get(a, s.n, 1) : NULL;
-    if (to != NULL && decode(e, s, to, s.n, &all) && looks(all, true))
+    if (to != NULL && decode(e, s, to, s.n, &all) && looks(all))
         judge_text(j, at, all, e->name);
 }
 
-enum { ENCODED_MIN = 12 };
+/* Bytes that went through a text: each a character below 256. */
+static void judge_latin1(Judge *j, uint64_t at, Str s)
+{
+    defer_arena Arena *a = arena_new(64 << 20);
+    Str bytes = a ? latin1(a, s) : (Str){ 0 };
+    if (looks(bytes))
+        judge_text(j, at, bytes, NULL);
+}
+
+enum { ENCODED_MIN = 16 };
 
 void nested_constant(Judge *j, const PickleFact *f)
 {
     Str s = f->text;
     if (j->in->depth >= PICKLE_DEPTH_MAX || s.n > j->nested_left)
         return;
-    if (looks(s, true))
+    if (looks(s))
         judge_text(j, f->at, s, NULL);
-    if (s.n >= ENCODED_MIN && memchr("gYKXfbac" "86257", s.p[0], 13) != NULL)    /* what "\x80", "(", "c" ... become */
-        for (size_t i = 0; i < len_of(encodings); i++)
-            judge_encoded(j, f->at, s, &encodings[i]);
-    if (s.n >= 2 && (uint8_t)s.p[0] == 0xC2 && (uint8_t)s.p[1] == 0x80) {
-        defer_arena Arena *a = arena_new(64 << 20);
-        Str bytes = a ? latin1(a, s) : (Str){ 0 };
-        if (looks(bytes, true))
-            judge_text(j, f->at, bytes, NULL);
-    }
+    if ((uint8_t)s.p[0] == 0xC2 && (uint8_t)s.p[1] == 0x80)
+        judge_latin1(j, f->at, s);
+    for (size_t i = 0; s.n >= ENCODED_MIN && i < len_of(encodings); i++)
+        judge_encoded(j, f->at, s, &encodings[i]);
 }

@@ -17,8 +17,11 @@ void judge_hit(Judge *j, unsigned rule, uint64_t at, const char *fmt, ...)
     char    text[400];
     defer_buf Buf clean = { 0 };
     va_list ap;
-    if (j->hit_count >= PICKLE_HITS_MAX)
-        return;
+    if (j->hit_count == PICKLE_HITS_MAX) {             /* a flood of small findings does not hide a worse one */
+        if (model_rules[rule].severity <= j->hits[PICKLE_HITS_MAX - 1].severity)
+            return;
+        j->hit_count--;
+    }
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -158,6 +161,15 @@ static void on_call(Judge *j, Pickle *p, PickleFact *f)
 
 /* ---- state, items, persistent ids */
 
+/* joblib.load reads an array here, pickle.load the next opcode: the caller asks for each by j->home. */
+static void on_array(Judge *j, Pickle *p, PickleFact *f)
+{
+    if (j->home == PICKLE_JOBLIB)
+        array_follows(j, p, f);
+    else if (first(j, pickle_global(p, f->on), SEEN_BUILD))
+        judge_hit(j, RULE_PICKLE_ARRAY, f->at, "has an array of joblib, whose bytes pickle.load takes for opcodes");
+}
+
 static void on_build(Judge *j, Pickle *p, PickleFact *f)
 {
     const PickleGlobal *g = pickle_global(p, f->on);
@@ -169,7 +181,7 @@ static void on_build(Judge *j, Pickle *p, PickleFact *f)
     else if (global_is(g, "numpy", "dtype"))
         array_dtype_state(j, p, f);
     else if (global_is(g, "joblib.numpy_pickle", "NumpyArrayWrapper") && !j->inside)
-        array_follows(j, p, f);
+        on_array(j, p, f);
 }
 
 static bool takes(const GlobalVerdict *v, uint8_t op)

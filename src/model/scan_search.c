@@ -14,10 +14,10 @@ static bool proto_at(Str s, size_t i)
     return s.n - i > 3 && (uint8_t)s.p[i] == 0x80 && (uint8_t)s.p[i + 1] <= 5 && pickle_opcode_name((uint8_t)s.p[i + 2]) != NULL;
 }
 
-enum { NAME_LONG = 128 };
+enum { NAME_LONG = 128, LOOKUPS_MAX = 20000 };
 
 /* "cMODULE\nNAME\n" with its first line end at i: where it begins. */
-static bool import_at(Str s, size_t i, size_t *at)
+static bool import_at(Str s, size_t i, unsigned *lookups, size_t *at)
 {
     size_t end = i + 1, from = i;
     if (s.p[i] != '\n')
@@ -29,8 +29,9 @@ static bool import_at(Str s, size_t i, size_t *at)
     Str name = { s.p + i + 1, end - i - 1 };
     while (from > 0 && i - from < NAME_LONG && is_name_char(s.p[from - 1]))
         from--;
-    for (; from + 1 < i; from++)
-        if ((s.p[from] == 'c' || s.p[from] == 'i') && global_judge((Str){ s.p + from + 1, i - from - 1 }, name).tier == TIER_DENY)
+    for (; from + 1 < i && *lookups < LOOKUPS_MAX; from++)
+        if ((s.p[from] == 'c' || s.p[from] == 'i') && (*lookups)++ < LOOKUPS_MAX
+            && global_judge((Str){ s.p + from + 1, i - from - 1 }, name).tier == TIER_DENY)
             return *at = from, true;
     return false;
 }
@@ -39,11 +40,11 @@ void search_hidden(Judge *j, Pickle *p, uint64_t from)
 {
     Str      s = j->in->bytes;
     size_t   end = s.n - from > SEARCH_BYTES_MAX ? from + SEARCH_BYTES_MAX : s.n;
-    unsigned tries = 0;
+    unsigned tries = 0, lookups = 0;
     uint64_t followed = 0;
     for (size_t i = from; i < end && tries < SEARCH_TRIES_MAX && followed < SEARCH_BYTES_MAX; i++) {
         size_t at = i;
-        if (!proto_at(s, i) && !import_at(s, i, &at))
+        if (!proto_at(s, i) && !import_at(s, i, &lookups, &at))
             continue;
         uint64_t to = judge_hidden(j, p, at);
         tries++, followed += pickle_at(p) - at;
