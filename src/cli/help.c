@@ -6,6 +6,7 @@
 #include "model/model.h"
 #include "posture/posture.h"
 #include "privacy/attack.h"
+#include "privacy/events.h"
 #include "spool/event.h"
 #include "watch/watch.h"
 
@@ -14,6 +15,7 @@ static const struct { const Rule *rules; const size_t *n; } families[] = {
     { access_rules, &access_rules_len },
     { attack_rules, &attack_rules_len },
     { check_rules, &check_rules_len },
+    { claim_rules, &claim_rules_len },
     { data_rules, &data_rules_len },
     { exposure_rules, &exposure_rules_len },
     { gate_rules, &gate_rules_len },

@@ -6,6 +6,11 @@ static const Cmd cmds[] = {
       "  moat privacy train softmax\n  moat privacy train --data train.csv --labels label --out model.safetensors\n"
       "  moat privacy train --data images.idx --labels labels.idx --model mlp:256 --epsilon 3 --delta 1e-5 --batch 4096 --out m.safetensors", privacy_train_opts,
       PRIVACY_TRAIN_OPTS, privacy_train_cmd },
+    { "account", NULL, "what a run with noise costs in epsilon, certified from both sides; or the noise for an epsilon",
+      "  moat privacy account --sigma 1.1 --rate 0.0042666 --steps 14063 --delta 1e-5\n"
+      "  moat privacy account --epsilon 3 --rows 60000 --batch-size 256 --epochs 60 --delta 1e-5\n"
+      "  moat privacy account --batch runs.csv\n  moat privacy account --verify statement.json", privacy_account_opts,
+      PRIVACY_ACCOUNT_OPTS, privacy_account_cmd },
     { "audit", NULL, "attack a live endpoint as its clients could: extract, invert, membership",
       "Give the target twice, without and with output control, for the table of before and after.\n\n"
       "  moat privacy audit --attack extract --target http://127.0.0.1:8501/v1/models/m:predict --test test --queries 785,7850\n"

@@ -7,9 +7,11 @@
 
 int privacy_train_cmd(int argc, char **argv);          /* privacy_train.c   */
 
+int privacy_account_cmd(int argc, char **argv);        /* privacy_account.c */
 int privacy_attack_cmd(int argc, char **argv);         /* privacy_attack.c  */
 
-enum { PRIVACY_TRAIN_OPTS = 19, PRIVACY_ATTACK_OPTS = 16 };
-extern const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS], privacy_attack_opts[PRIVACY_ATTACK_OPTS];
+enum { PRIVACY_TRAIN_OPTS = 19, PRIVACY_ATTACK_OPTS = 16, PRIVACY_ACCOUNT_OPTS = 12 };
+extern const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS], privacy_attack_opts[PRIVACY_ATTACK_OPTS],
+    privacy_account_opts[PRIVACY_ACCOUNT_OPTS];
 
 #endif
