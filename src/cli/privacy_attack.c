@@ -31,6 +31,14 @@ const Opt privacy_attack_opts[PRIVACY_ATTACK_OPTS] = {
     { "batch", 'b', OPT_INT, &batch_opt, "N", "rows a request; default: 16" },
     { "seed", 's', OPT_INT, &seed_opt, "N", "seed of the questions" },
     { "ca", 0, OPT_TEXT, &ca_opt, "FILE", "certificates to trust; default: the system's" },
+    { "signals", 0, OPT_TEXT, &audit_opts.signals, "FILE", "npy, rows by models: probabilities of the true label; with --members of that shape" },
+    { "population", 0, OPT_TEXT, &audit_opts.population, "FILE", "signals of rows that no model was trained on, for rmia" },
+    { "canaries", 0, OPT_TEXT, &audit_opts.canaries, "FILE", "JSON {in, out}: scores of canaries trained on or not" },
+    { "scores", 0, OPT_TEXT, &audit_opts.scores, "FILE", "write the attack's score of each row there, npy" },
+    { "offline-a", 0, OPT_REAL, &audit_opts.offline_a, "A", "rmia: how far models without a row stand for all; default .33" },
+    { "delta", 0, OPT_REAL, &audit_opts.delta, "D", "of the lower bound of epsilon; default 1e-5" },
+    { "confidence", 0, OPT_REAL, &audit_opts.confidence, "P", "of intervals and bounds; default .95" },
+    { "claim", 0, OPT_REAL, &audit_opts.claim, "E", "exit 1 when epsilon is shown to be larger" },
 };
 
 typedef struct Job {
@@ -375,7 +383,11 @@ int privacy_attack_cmd(int argc, char **argv)
     int                code;
     (void)argv;
     if (argc > 0)
-        return usage("moat privacy audit --attack LIST --target URL");
+        return usage("moat privacy audit --attack LIST --target URL, or --signals FILE --members FILE");
+    if (audit_opts.signals != NULL || audit_opts.canaries != NULL) {
+        audit_opts.seed = seed_opt;
+        return privacy_offline_audit(attack_opt, members_opt, target_opt.n ? target_opt.v[0] : NULL);
+    }
     if (a == NULL || (j.found = findings_new(a)) == NULL)
         return err_nomem(&e), die(&e);
     bool ok = attacks_known(&e) && cli_pipeline_if_any(a, &j.p, &e) && data(&j, &e) && range(&j, &e) && budgets(&j, &e) && enough(&j, &e) &&

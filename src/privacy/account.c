@@ -1,6 +1,7 @@
 /* account.c - see account.h. */
 #include "privacy/account.h"
 #include "privacy/closed.h"
+#include "privacy/contour.h"
 #include "privacy/pld.h"
 #include "privacy/rdp.h"
 #include <math.h>
@@ -99,6 +100,21 @@ static double richardson(const Side *s)
     return s->last.h > 0 ? s->b.dots - (s->last.dots - s->b.dots) * h2 / (last2 - h2) : s->b.dots;
 }
 
+/* Into out->epsilon the larger of it and this direction's. */
+static void point(const Side *s, const AccountQuery *q, AccountAnswer *out)
+{
+    double epsilon;
+    Saddle at;
+    if (s->b.up == 0)
+        return;
+    saddle_find(&s->m, q->delta, fmax(s->b.dots, 1e-12), &at);
+    out->point = "contour";
+    if (!(s->b.up < INFINITY) || !contour_epsilon(&s->m, &at, q->delta, s->b.low * (1 - 1e-6), s->b.up * (1 + 1e-6), &epsilon))
+        epsilon = richardson(s), out->point = "richardson";
+    out->epsilon = fmax(out->epsilon, epsilon);
+}
+
+/* The direction that costs more decides; of the other it is enough to know that it costs less. */
 static bool both_sides(const AccountQuery *q, Side side[static 2], AccountAnswer *out, Err *e)
 {
     if (!begin(&side[REMOVE], q, REMOVE, e) || !begin(&side[ADD], q, ADD, e))
@@ -107,11 +123,12 @@ static bool both_sides(const AccountQuery *q, Side side[static 2], AccountAnswer
     Side *other = lead == side ? side + 1 : side;
     if (!refine(lead, q, e) || (other->b.up > lead->b.low && !refine(other, q, e)))
         return false;
-    out->up = fmax(lead->b.up, other->b.up), out->low = fmax(lead->b.low, other->b.low);
-    out->epsilon = fmax(richardson(lead), other->b.up > lead->b.low ? richardson(other) : 0);
-    out->method = "pld", out->point = "richardson";
-    if (other->b.up <= lead->b.low)                    /* then the other is below the truth */
-        out->up = lead->b.up;
+    bool both = other->b.up > lead->b.low;
+    out->up = both ? fmax(lead->b.up, other->b.up) : lead->b.up, out->low = fmax(lead->b.low, other->b.low);
+    out->method = "pld", out->point = "contour";
+    if (both)
+        point(other, q, out);
+    point(lead, q, out);
     return true;
 }
 
