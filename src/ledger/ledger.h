@@ -43,6 +43,8 @@ typedef enum {
     RECORD_EVENT_BATCH,
     RECORD_CHECK,
     RECORD_CHECKPOINT,
+    RECORD_WATCH_ALERT,
+    RECORD_WATCH_REFERENCE,
     RECORD_KINDS
 } RecordKind;
 typedef struct RecordRow {

@@ -42,6 +42,10 @@ const RecordRow record_table[RECORD_KINDS] = {
         "`moat check --record` judged the pipeline" },
     [RECORD_CHECKPOINT] = { "checkpoint", "origin, size, root, key_id, verifier_key",
         "a checkpoint was signed and handed out" },
+    [RECORD_WATCH_ALERT] = { "watch.alert", "name, state, rule, severity, part, subject, message, value, threshold, since",
+        "an alert began or ended; name is the alert's id" },
+    [RECORD_WATCH_REFERENCE] = { "watch.reference", "name, metric, features, classes",
+        "a monitor began to compare with another reference; the subject is the digest of its bins" },
 };
 
 static const char *const head =

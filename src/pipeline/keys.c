@@ -27,6 +27,7 @@ const KeyRow key_table[] = {
     { "", "moat", KEY_UINT, "!", NULL, NO_FIELD, "version of this file's format: 1", "all" },
     { "", "name", KEY_TEXT, "pipeline", NULL, IN(Pipeline, name), "what this system is called in reports", "all" },
     { "", "gateway", KEY_GROUP, NULL, NULL, NO_FIELD, "the gateway in front of the endpoints", "gate" },
+    { "", "watch", KEY_GROUP, NULL, NULL, NO_FIELD, "the daemon that watches while models serve", "watch" },
     PARTS("sources", "where data comes from"),
     PARTS("datasets", "data as it is used"),
     PARTS("trainings", "how a dataset becomes a model"),
@@ -41,6 +42,9 @@ const KeyRow key_table[] = {
 
     { "gateway", "listen", KEY_ADDRESS, "127.0.0.1:8080", NULL, IN(Pipeline, listen), "address the gateway listens on", "gate" },
     { "gateway", "workers", KEY_UINT, "1", NULL, IN(Pipeline, workers), "nginx worker processes", "gate" },
+
+    { "watch", "metrics", KEY_ADDRESS, NULL, NULL, IN(Pipeline, metrics), "address of /metrics for Prometheus; without it there is none", "watch" },
+    { "watch", "keep", KEY_DURATION, "7d", NULL, IN(Pipeline, keep), "how long predictions wait for labels, and results are kept", "watch" },
 
     { "sources", "kind", KEY_CHOICE, NULL, "file|s3|sql|http", IN(Source, kind), "what answers at `uri`; default: read off the address", "data" },
     { "sources", "uri", KEY_TEXT, "!", NULL, IN(Source, uri), "s3://bucket/prefix, postgresql://host/db, https://host/file or a path; never with a password in it", "data" },
@@ -151,6 +155,16 @@ const KeyRow key_table[] = {
     { "monitors", "window", KEY_DURATION, "1h", NULL, NO_FIELD, "how much time is judged at once", "watch" },
     { "monitors", "threshold", KEY_REAL, NULL, NULL, NO_FIELD, "value from which it alerts; default: the statistic's own", "watch" },
     { "monitors", "sinks", KEY_LIST, NULL, ">sinks", NO_FIELD, "where its alerts go", "watch" },
+    { "monitors", "metric", KEY_CHOICE, NULL,
+      "psi|ks|js|class_mix|refusals|failures|latency_p50|latency_p99|accuracy|balanced_accuracy|f1|precision|recall|specificity|mcc|auc|ap|"
+      "brier|log_loss|mae|rmse|demographic_parity|equal_opportunity|equalized_odds|predictive_parity",
+      NO_FIELD, "what is measured; default: psi, accuracy or demographic_parity, by kind", "watch" },
+    { "monitors", "group", KEY_TEXT, NULL, NULL, NO_FIELD, "fairness: the feature whose values are the groups", "watch" },
+    { "monitors", "positive", KEY_UINT, "1", NULL, NO_FIELD, "class that counts as positive, from 0", "watch" },
+    { "monitors", "min_rows", KEY_UINT, "200", NULL, NO_FIELD, "a window with fewer is not judged", "watch" },
+    { "monitors", "lateness", KEY_DURATION, "1m", NULL, NO_FIELD, "how long a window waits for events that come late", "watch" },
+    { "monitors", "pending", KEY_UINT, "2", NULL, NO_FIELD, "windows beyond the threshold until it alerts ...", "watch" },
+    { "monitors", "of", KEY_UINT, "3", NULL, NO_FIELD, "... among so many; as many good ones in a row end the alert", "watch" },
 
     { "waivers", "rule", KEY_TEXT, "!", NULL, NO_FIELD, "the rule that is waived: MOAT-M001", "check" },
     { "waivers", "subject", KEY_TEXT, NULL, NULL, NO_FIELD, "part, file or finding it is waived for; default: all", "check" },

@@ -102,6 +102,8 @@ typedef struct Pipeline {
     Str    name;
     Str    listen;                                     /* gateway: listen address */
     uint64_t workers;
+    Str      metrics;                                  /* watch: listen address of /metrics; empty: none */
+    Str      keep;                                     /* watch: how long predictions wait for labels        */
     Source   *sources;    size_t source_count;
     Dataset  *datasets;   size_t dataset_count;
     Training *trainings;  size_t training_count;

@@ -44,6 +44,19 @@ static const Field alert_rows[] = {
 #undef ROW
 };
 
+static const Field label_rows[] = {
+    FIELD(LabelEvent, request, FIELD_TEXT, "id of the request it is the truth for"),
+    FIELD(LabelEvent, y, FIELD_TEXT, "class or value, as it was given"),
+};
+
+bool label_event_put(Buf *b, const LabelEvent *v) { return fields_put(b, label_rows, len_of(label_rows), v); }
+
+bool label_event_get(Arena *a, Str payload, LabelEvent *out, Err *e)
+{
+    *out = (LabelEvent){ 0 };
+    return fields_get(a, payload, label_rows, len_of(label_rows), out, e);
+}
+
 bool event_put(Buf *b, const Event *v) { return fields_put(b, request_rows, len_of(request_rows), v); }
 bool alert_event_put(Buf *b, const AlertEvent *v) { return fields_put(b, alert_rows, len_of(alert_rows), v); }
 
@@ -81,4 +94,6 @@ void event_text(Buf *out)
     fields_text(out, request_rows, len_of(request_rows));
     buf_z(out, "\n## Alerts\n\nOne for each change of an alert's state, in the spool's frames of kind 2.\n\n");
     fields_text(out, alert_rows, len_of(alert_rows));
+    buf_z(out, "\n## Labels\n\nOne a label, in the spool's frames of kind 3.\n\n");
+    fields_text(out, label_rows, len_of(label_rows));
 }

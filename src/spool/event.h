@@ -38,6 +38,14 @@ typedef struct AlertEvent {
     Str since;                                         /* RFC 3339                                           */
 } AlertEvent;
 
+/* The payload of a SPOOL_LABEL frame: what a prediction should have been, told later. */
+typedef struct LabelEvent {
+    Str request;                                       /* id of the request, hex     */
+    Str y;                                             /* class or value, as written */
+} LabelEvent;
+bool label_event_put(Buf *b, const LabelEvent *v);
+bool label_event_get(Arena *a, Str payload, LabelEvent *out, Err *e);
+
 /* Appends the object to b; false only when out of memory. */
 bool alert_event_put(Buf *b, const AlertEvent *v);
 /* Reads it back (texts in the arena); false with *e when it is not an alert. */

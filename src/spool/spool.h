@@ -22,7 +22,7 @@ enum { SPOOL_PRODUCER = 16, SPOOL_PAYLOAD_MAX = 1 << 20, SPOOL_FRAME = 32, SPOOL
 #define SPOOL_SEGMENT_BYTES ((uint64_t)64 << 20)
 
 /* What a frame is.  Numbers are on disk: only ever add. */
-typedef enum { SPOOL_REQUEST = 1, SPOOL_ALERT = 2 } SpoolKind;      /* payload: a JSON object, see event.h */
+typedef enum { SPOOL_REQUEST = 1, SPOOL_ALERT = 2, SPOOL_LABEL = 3 } SpoolKind;      /* payload: a JSON object, see event.h */
 
 /* ---- writing */
 

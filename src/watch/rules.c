@@ -23,6 +23,21 @@ const Rule watch_rules[] = {
     [W_FEW] = { "MOAT-W006", SEV_LOW, "too few rows to judge",
         "With few rows a difference that matters cannot be told from chance.",
         "collect more rows, or give --min-rows", "NIST-AI-RMF:MS-2.4" },
+    [W_INPUT_DRIFT] = { "MOAT-W010", SEV_HIGH, "what clients send has drifted from the training data",
+        "The model answers for inputs unlike those it learned from; its measured quality says little about them.",
+        "moat watch run --once --json names the features; find out what changed, train again or refuse such inputs", REFS },
+    [W_CLASS_MIX] = { "MOAT-W011", SEV_MEDIUM, "answers fall into other classes than the training data",
+        "Either the world or the model's inputs have changed; an attack that steers answers looks like this, too.",
+        "compare recent inputs with the reference; label a sample", "AML.T0015 ML02 NIST-AI-RMF:MS-2.4" },
+    [W_PERFORMANCE] = { "MOAT-W012", SEV_HIGH, "model performs worse than it must",
+        "Measured on labels that came later, over the window of the predictions themselves.",
+        "roll back to the last good model; train again on recent labels", "ML02 NIST-AI-RMF:MS-2.3" },
+    [W_TRAFFIC] = { "MOAT-W013", SEV_MEDIUM, "requests are refused, fail or take long",
+        "Clients see it first. Many refusals can be an attack, a schema that no longer fits, or an expired key.",
+        "moat watch events shows reasons and clients", "AML.T0029 LLM10 NIST-AI-RMF:MG-4.1" },
+    [W_FAIRNESS] = { "MOAT-W014", SEV_HIGH, "groups of people are treated differently",
+        "The gap between the groups with the highest and the lowest rate is beyond the threshold.",
+        "look at the rates of each group; check data and threshold of the model for them", "NIST-AI-RMF:MS-2.11 EU-AI-ACT:10" },
 };
 const size_t watch_rules_len = len_of(watch_rules);
 _Static_assert(len_of(watch_rules) == W_RULES, "a row for each rule");

@@ -1,7 +1,10 @@
 /* watch - what the gateway saw, and what follows from it.
  *
  *     anchor.h   events under Merkle roots in the ledger          drift.h    two samples of data, compared exactly
- *     columns.h  a file as typed columns
+ *     columns.h  a file as typed columns                          monitor.h  monitors and their frozen references
+ *     window.h   what a monitor counted in a span of time         store.h    everything the daemon knows, on disk
+ *     judge.h    a window's numbers and verdict                   alert.h    when somebody is told, and that it is over
+ *     daemon.h   the spool in, windows, labels, alerts out        metrics.h  what Prometheus reads
  *
  * A statistic says how far apart two things are, a rule says from where on somebody should know.  Nothing here is decided
  * on a p-value alone: with a million rows everything is significant, so an effect must be large enough as well.
@@ -12,7 +15,8 @@
 #define WATCH_H
 #include "finding/finding.h"
 
-typedef enum { W_DRIFT, W_NEW_CATEGORY, W_GONE_CATEGORY, W_MISSING, W_COLUMN, W_FEW, W_RULES } WatchRule;
+typedef enum { W_DRIFT, W_NEW_CATEGORY, W_GONE_CATEGORY, W_MISSING, W_COLUMN, W_FEW,
+               W_INPUT_DRIFT, W_CLASS_MIX, W_PERFORMANCE, W_TRAFFIC, W_FAIRNESS, W_RULES } WatchRule;
 extern const Rule   watch_rules[];
 extern const size_t watch_rules_len;
 
