@@ -18,7 +18,7 @@ const Opt watch_run_opts[WATCH_RUN_OPTS] = {
 };
 
 #define ARENA ((size_t)16 << 30)                       /* a limit, not a size: references live in it */
-enum { TURN_MS = 500, RETRY_MS = 5000 };
+enum { TURN_MS = 500, RETRY_MS = 2000 };
 
 /* ---- /metrics: a text that the loop replaces and the server's threads copy */
 
@@ -43,7 +43,7 @@ static void answer(void *ctx, const HttpRequest *q, HttpReply *r)
     pthread_mutex_unlock(&page->lock);
 }
 
-static bool page_turn(Page *page, const Monitors *m, Store *s, Err *e)
+static bool page_turn(Page *page, const Monitors *m, State *s, Err *e)
 {
     Buf fresh = { 0 };
     if (!metrics_text(m, s, &fresh, e))
@@ -84,7 +84,7 @@ static void tell(Run *r, bool changed)
     if (!changed && now - r->sent_ns < wait)
         return;
     r->sent_ns = now;
-    r->unsent = !alertmanager_send(r->http, r->p, &r->m, daemon_store(r->d), now, &e);
+    r->unsent = !alertmanager_send(r->http, r->p, &r->m, daemon_state(r->d), now, &e);
     if (r->unsent)
         complain(r, &e);
 }
@@ -101,7 +101,7 @@ static bool turn(Run *r)
         changed |= t.alerts > 0;
     } while (!t.drained);
     r->said[0] = '\0';
-    if (r->server != NULL && !page_turn(&r->page, &r->m, daemon_store(r->d), &e))
+    if (r->server != NULL && !page_turn(&r->page, &r->m, daemon_state(r->d), &e))
         complain(r, &e);
     tell(r, changed);
     return true;
@@ -155,7 +155,7 @@ static bool add_firing(Run *r, Findings *found, Arena *a)
     for (size_t i = 0; i < r->m.n; i++) {
         const Monitor *m = &r->m.v[i];
         AlertEvent     ev;
-        if (!alert_firing(a, daemon_store(r->d), m, &ev, NULL))
+        if (!alert_firing(a, daemon_state(r->d), m, &ev, NULL))
             continue;
         Finding f = finding_of(&watch_rules[m->metric->rule], m->endpoint, m->id);
         f.message = ev.message;
@@ -184,13 +184,13 @@ static int report(Run *r, Arena *a)
     Findings      *found = findings_new(a);
     if (found == NULL || !add_firing(r, found, a))
         return err_nomem(&e), die(&e);
-    if (!daemon_counters(daemon_store(r->d), &c, &e))
+    if (!daemon_counters(daemon_state(r->d), &c, &e))
         return die(&e);
     json_begin(&w, "moat.watch.run/1", found);
     put_counters(&w, &c);
     json_key(&w, "windows");
     json_open(&w, '[');
-    if (!store_results(daemon_store(r->d), S(""), 0, show_result, &(Shown){ &w, common.json }, &e))
+    if (!state_results(daemon_state(r->d), S(""), 0, show_result, &(Shown){ &w, common.json }, &e))
         return die(&e);
     json_close(&w, ']');
     if (common.json && !json_finish(&w))

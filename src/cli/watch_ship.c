@@ -51,8 +51,8 @@ static bool choose(const Pipeline *p, const Named **v, size_t *n, Err *e)
 {
     *n = 0;
     for (size_t i = 0; i < p->sink_count; i++) {
-        if (sink_name != NULL && !str_is(p->sinks[i].part.name, sink_name))
-            continue;
+        if (sink_name != NULL ? !str_is(p->sinks[i].part.name, sink_name) : str_is(p->sinks[i].kind, "alertmanager"))
+            continue;                                  /* that one is told by `moat watch run` */
         if (*n == SINKS_MAX)
             return err_set(e, E_LIMIT, "more than %d sinks", SINKS_MAX);
         v[(*n)++] = &p->sinks[i];

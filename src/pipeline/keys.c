@@ -126,7 +126,7 @@ const KeyRow key_table[] = {
     { "infrastructure", "resource", KEY_TEXT, NULL, NULL, NO_FIELD, "the one thing in it that is meant: aws_eks_cluster.main, Deployment/scorer", "posture" },
     { "infrastructure", "hosts", KEY_LIST, NULL, ">models|endpoints|trainings|datasets|sources", NO_FIELD, "parts that run or lie there", "posture" },
 
-    { "sinks", "kind", KEY_CHOICE, "!", "file|syslog|syslog-tls|relp|http|splunk|elasticsearch|otlp", IN(Named, kind), "who receives; http is a webhook", "watch" },
+    { "sinks", "kind", KEY_CHOICE, "!", "file|syslog|syslog-tls|relp|http|splunk|elasticsearch|otlp|alertmanager", IN(Named, kind), "who receives; http is a webhook; alertmanager gets alerts alone", "watch" },
     { "sinks", "path", KEY_PATH, NULL, NULL, IN(Named, path), "file: where lines are appended", "watch" },
     { "sinks", "uri", KEY_TEXT, NULL, NULL, IN(Named, uri), "the others: address of the receiver, https://host:port or, for syslog and relp, host:port", "watch" },
     { "sinks", "format", KEY_CHOICE, NULL, "json|ocsf|ecs|cef|leef", NO_FIELD, "how an event is written; default: ecs for elasticsearch, ocsf for splunk, else json", "watch" },

@@ -32,15 +32,15 @@ static bool look(void *ctx, const Result *r, Err *e)
 
 /* ---- states */
 
-static bool put_state(const Monitor *m, Store *s, const AlertEvent *ev, Err *e)
+static bool put_state(const Monitor *m, State *s, const AlertEvent *ev, Err *e)
 {
     defer_buf Buf b = { 0 };
     if (!alert_event_put(&b, ev))
         return err_nomem(e);
-    return store_alert_set(s, m->name, buf_view(&b), e) && store_outbox_add(s, buf_view(&b), e);
+    return state_alert_set(s, m->name, buf_view(&b), e) && state_outbox_add(s, buf_view(&b), e);
 }
 
-static bool change(const Monitor *m, Store *s, const Judged *j, const char *state, Str since, Err *e)
+static bool change(const Monitor *m, State *s, const Judged *j, const char *state, Str since, Err *e)
 {
     const Rule *r = &watch_rules[m->metric->rule];
     char        id[ALERT_ID], value[NUMBER_TEXT], threshold[NUMBER_TEXT];
@@ -52,7 +52,7 @@ static bool change(const Monitor *m, Store *s, const Judged *j, const char *stat
     }, e);
 }
 
-bool alert_step(const Monitor *m, Store *s, const Judged *j, int64_t now_ns, Err *e)
+bool alert_step(const Monitor *m, State *s, const Judged *j, int64_t now_ns, Err *e)
 {
     defer_arena Arena *a = arena_new(SCRATCH);
     AlertEvent         was = { 0 };
@@ -63,7 +63,7 @@ bool alert_step(const Monitor *m, Store *s, const Judged *j, int64_t now_ns, Err
         return true;
     if (a == NULL)
         return err_nomem(e);
-    if (!store_results(s, m->name, m->of, look, &v, e) || !store_alert(s, a, m->name, &json, e) ||
+    if (!state_results(s, m->name, m->of, look, &v, e) || !state_alert(s, a, m->name, &json, e) ||
         (json.n > 0 && !alert_event_get(a, json, &was, e)))
         return false;
     bool firing = str_is(was.state, "firing");
@@ -75,11 +75,11 @@ bool alert_step(const Monitor *m, Store *s, const Judged *j, int64_t now_ns, Err
     return true;
 }
 
-bool alert_firing(Arena *a, Store *s, const Monitor *m, AlertEvent *out, Err *e)
+bool alert_firing(Arena *a, State *s, const Monitor *m, AlertEvent *out, Err *e)
 {
     Str json;
     *out = (AlertEvent){ 0 };
-    return store_alert(s, a, m->name, &json, e) && json.n > 0 && alert_event_get(a, json, out, e) && str_is(out->state, "firing");
+    return state_alert(s, a, m->name, &json, e) && json.n > 0 && alert_event_get(a, json, out, e) && str_is(out->state, "firing");
 }
 
 /* ---- delivery */
@@ -133,7 +133,7 @@ static bool deliver_one(Spool *spool, Ledger *ledger, Clock clock, FILE *log, St
     return true;
 }
 
-bool alert_deliver(Store *s, Spool *spool, Ledger *ledger, Clock clock, FILE *log, uint64_t *delivered, Err *e)
+bool alert_deliver(State *s, Spool *spool, Ledger *ledger, Clock clock, FILE *log, uint64_t *delivered, Err *e)
 {
     *delivered = 0;
     for (;;) {
@@ -143,11 +143,11 @@ bool alert_deliver(Store *s, Spool *spool, Ledger *ledger, Clock clock, FILE *lo
         bool               found;
         if (a == NULL)
             return err_nomem(e);
-        if (!store_outbox_next(s, a, &n, &json, &found, e))
+        if (!state_outbox_next(s, a, &n, &json, &found, e))
             return false;
         if (!found)
             return true;
-        if (!deliver_one(spool, ledger, clock, log, json, a, e) || !store_outbox_drop(s, n, e))
+        if (!deliver_one(spool, ledger, clock, log, json, a, e) || !state_outbox_drop(s, n, e))
             return false;
         ++*delivered;
     }

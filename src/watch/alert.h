@@ -17,10 +17,10 @@
 enum { ALERT_ID = 33 };
 void alert_id(const Monitor *m, char out[static ALERT_ID]);
 /* After a result of this monitor was stored: moves its state, and puts a change into the outbox.  Within a transaction. */
-bool alert_step(const Monitor *m, Store *s, const Judged *j, int64_t now_ns, Err *e);
+bool alert_step(const Monitor *m, State *s, const Judged *j, int64_t now_ns, Err *e);
 /* Delivers what is in the outbox; each entry is dropped once spool and ledger have it.  `ledger` may be NULL. */
-bool alert_deliver(Store *s, Spool *spool, Ledger *ledger, Clock clock, FILE *log, uint64_t *delivered, Err *e);
+bool alert_deliver(State *s, Spool *spool, Ledger *ledger, Clock clock, FILE *log, uint64_t *delivered, Err *e);
 /* The state of a monitor's alert: false when it is not firing. */
-bool alert_firing(Arena *a, Store *s, const Monitor *m, AlertEvent *out, Err *e);
+bool alert_firing(Arena *a, State *s, const Monitor *m, AlertEvent *out, Err *e);
 
 #endif

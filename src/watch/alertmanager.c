@@ -37,7 +37,7 @@ static void put_alert(JsonOut *w, const Monitor *m, const AlertEvent *ev, int64_
     json_close(w, '}');
 }
 
-bool alertmanager_body(const Monitors *m, Store *s, Str sink, int64_t now_ns, Buf *out, size_t *n, Err *e)
+bool alertmanager_body(const Monitors *m, State *s, Str sink, int64_t now_ns, Buf *out, size_t *n, Err *e)
 {
     JsonOut w = json_out(out);
     *n = 0;
@@ -50,7 +50,7 @@ bool alertmanager_body(const Monitors *m, Store *s, Str sink, int64_t now_ns, Bu
             return err_nomem(e);
         if (!names(&m->v[i], sink))
             continue;
-        if (!store_alert(s, a, m->v[i].name, &json, e))
+        if (!state_alert(s, a, m->v[i].name, &json, e))
             return false;
         if (json.n == 0)
             continue;
@@ -81,7 +81,7 @@ static bool send_one(HttpClient *c, const Named *sink, const Buf *body, Err *e)
     return answer.status / 100 == 2 || err_set(e, E_IO, "%.*s: answered %d", STR(sink->part.id), answer.status);
 }
 
-bool alertmanager_send(HttpClient *c, const Pipeline *p, const Monitors *m, Store *s, int64_t now_ns, Err *e)
+bool alertmanager_send(HttpClient *c, const Pipeline *p, const Monitors *m, State *s, int64_t now_ns, Err *e)
 {
     for (size_t i = 0; i < p->sink_count; i++) {
         defer_buf Buf body = { 0 };

@@ -10,8 +10,8 @@
 enum { ALERTMANAGER_REPEAT_S = 60 };
 
 /* The body of POST /api/v2/alerts for every alert of a monitor that names the sink; *n counts them. */
-bool alertmanager_body(const Monitors *m, Store *s, Str sink, int64_t now_ns, Buf *out, size_t *n, Err *e);
+bool alertmanager_body(const Monitors *m, State *s, Str sink, int64_t now_ns, Buf *out, size_t *n, Err *e);
 /* To every sink of kind alertmanager of the pipeline.  False with *e when one of them did not take it. */
-bool alertmanager_send(HttpClient *c, const Pipeline *p, const Monitors *m, Store *s, int64_t now_ns, Err *e);
+bool alertmanager_send(HttpClient *c, const Pipeline *p, const Monitors *m, State *s, int64_t now_ns, Err *e);
 
 #endif

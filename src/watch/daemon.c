@@ -17,10 +17,10 @@ static const struct { const char *key; size_t offset; } counter_rows[] = {
 #undef ROW
 };
 
-bool daemon_counters(Store *s, DaemonCounters *out, Err *e)
+bool daemon_counters(State *s, DaemonCounters *out, Err *e)
 {
     for (size_t i = 0; i < len_of(counter_rows); i++)
-        if (!store_number(s, counter_rows[i].key, (int64_t *)(void *)((char *)out + counter_rows[i].offset), e))
+        if (!state_number(s, counter_rows[i].key, (int64_t *)(void *)((char *)out + counter_rows[i].offset), e))
             return false;
     return true;
 }
@@ -28,9 +28,9 @@ bool daemon_counters(Store *s, DaemonCounters *out, Err *e)
 static bool counters_put(Daemon *d, Err *e)
 {
     for (size_t i = 0; i < len_of(counter_rows); i++)
-        if (!store_number_set(d->store, counter_rows[i].key, *(int64_t *)(void *)((char *)&d->count + counter_rows[i].offset), e))
+        if (!state_number_set(d->state, counter_rows[i].key, *(int64_t *)(void *)((char *)&d->count + counter_rows[i].offset), e))
             return false;
-    return store_number_set(d->store, "newest", d->newest, e) && store_number_set(d->store, "watermark", d->watermark, e);
+    return state_number_set(d->state, "newest", d->newest, e) && state_number_set(d->state, "watermark", d->watermark, e);
 }
 
 /* ---- windows in memory: the open ones of each monitor */
@@ -101,7 +101,7 @@ static bool windows_put(Daemon *d, Err *e)
             continue;
         if (!window_put(m, w->w, &b))
             return err_nomem(e);
-        if (!store_window_set(d->store, m->name, w->w->start, buf_view(&b), e))
+        if (!state_window_set(d->state, m->name, w->w->start, buf_view(&b), e))
             return false;
         w->changed = false;
     }
@@ -112,17 +112,20 @@ static bool windows_put(Daemon *d, Err *e)
 
 static bool is_counted(const Monitor *m) { return m->metric->from == FROM_FEATURES || m->metric->from == FROM_CLASSES || m->metric->from == FROM_TRAFFIC; }
 
-static bool is_late(const Daemon *d, const Monitor *m, int64_t time) { return window_start(m, time) + m->window_ns + m->lateness_ns <= d->watermark; }
+static bool is_over(const Daemon *d, const Monitor *m, int64_t start) { return start + m->window_ns + m->lateness_ns <= d->watermark; }
 
 static bool count_event(Daemon *d, size_t i, const Event *ev, const Json *row, int64_t time, Err *e)
 {
     const Monitor *m = &d->monitors->v[i];
     int64_t        start = window_start(m, time);
-    if (is_late(d, m, time)) {
+    bool           judged = false;
+    OpenWindow    *w = window_find(d, i, start);
+    if (w == NULL && !state_judged(d->state, m->name, start, &judged, e))
+        return false;
+    if (judged) {
         d->count.late++;
         return true;
     }
-    OpenWindow *w = window_find(d, i, start);
     if (w == NULL && (w = window_open(d, i, start, e)) == NULL)
         return false;
     window_add(m, w->w, ev, row);
@@ -138,7 +141,7 @@ static bool mark_dirty(Daemon *d, Str endpoint, int64_t time, bool labelled, Err
         bool           selection = m->metric->from == FROM_GROUPS && strcmp(m->metric->name, "demographic_parity") == 0;
         if (is_counted(m) || !str_eq(m->endpoint, endpoint) || !(labelled || selection))
             continue;
-        if (!store_dirty(d->store, m->name, window_start(m, time), e))
+        if (!state_dirty(d->state, m->name, window_start(m, time), e))
             return false;
     }
     return true;
@@ -161,7 +164,7 @@ static bool keep_prediction(Daemon *d, Arena *a, const Event *ev, const Json *ro
     if (groups.bad)
         return err_nomem(e);
     Waiting w = { .id = ev->request, .endpoint = ev->endpoint, .groups = buf_view(&groups), .time = time, .label = p.label, .score = p.score };
-    if (!store_prediction(d->store, &w, &joined, e))
+    if (!state_prediction(d->state, &w, &joined, e))
         return false;
     d->count.matched += joined;
     return mark_dirty(d, ev->endpoint, time, joined, e);
@@ -194,7 +197,7 @@ static bool take_label(Daemon *d, Arena *a, const SpoolFrame *f, Err *e)
         return true;
     }
     d->count.labels++;
-    if (!store_label(d->store, ev.request, ev.y, f->time_ns, &w, &state, e))
+    if (!state_label(d->state, ev.request, ev.y, f->time_ns, &w, &state, e))
         return false;
     if (state != LABEL_JOINED)
         return true;
@@ -229,7 +232,7 @@ static bool open_reader(Daemon *d, Reading *p, Err *e)
     SpoolCursor from;
     if (p->reader != NULL)
         return true;
-    if (!store_cursor(d->store, p->folder, &from, e))
+    if (!state_cursor(d->state, p->folder, &from, e))
         return false;
     snprintf(path, sizeof path, "%s/%s", d->spool_dir, p->folder);
     p->reader = spool_reader_open(path, from, e);
@@ -265,7 +268,7 @@ static bool read_producer(Daemon *d, Reading *p, DaemonTurn *out, Err *e)
     d->count.corrupt_bytes += (int64_t)(now.bytes - p->gaps.bytes), d->count.lost_frames += (int64_t)(now.frames - p->gaps.frames);
     p->gaps = now;
     out->drained &= got == SPOOL_END;
-    return frames == 0 || store_cursor_set(d->store, p->folder, spool_tell(p->reader), e);
+    return frames == 0 || state_cursor_set(d->state, p->folder, spool_tell(p->reader), e);
 }
 
 /* ---- judging */
@@ -273,7 +276,7 @@ static bool read_producer(Daemon *d, Reading *p, DaemonTurn *out, Err *e)
 static bool keep_result(Daemon *d, const Monitor *m, int64_t start, const Judged *j, Err *e)
 {
     Result r = { m->name, start, j->value, j->breach, j->clear, j->json };
-    return store_result(d->store, &r, e) && alert_step(m, d->store, j, clock_ns(d->clock), e);
+    return state_result(d->state, &r, e) && alert_step(m, d->state, j, clock_ns(d->clock), e);
 }
 
 static bool judge_open(Daemon *d, OpenWindow *w, Err *e)
@@ -284,7 +287,7 @@ static bool judge_open(Daemon *d, OpenWindow *w, Err *e)
     Judged             j;
     if (a == NULL)
         return err_nomem(e);
-    if (!judge_window(a, m, w->w, &j, e) || !keep_result(d, m, start, &j, e) || !store_window_drop(d->store, m->name, start, e))
+    if (!judge_window(a, m, w->w, &j, e) || !keep_result(d, m, start, &j, e) || !state_window_drop(d->state, m->name, start, e))
         return false;
     window_close(d, w);
     return true;
@@ -295,7 +298,7 @@ static OpenWindow *oldest_closed(Daemon *d)
 {
     OpenWindow *best = NULL;
     for (OpenWindow *w = d->windows; w != NULL; w = w->next)
-        if (is_late(d, &d->monitors->v[w->monitor], w->w->start) && (best == NULL || w->w->start < best->w->start))
+        if (is_over(d, &d->monitors->v[w->monitor], w->w->start) && (best == NULL || w->w->start < best->w->start))
             best = w;
     return best;
 }
@@ -309,11 +312,11 @@ static bool judge_dirty(Daemon *d, const Monitor *m, DaemonTurn *out, Err *e)
         Judged             j;
         if (a == NULL)
             return err_nomem(e);
-        if (!store_dirty_next(d->store, m->name, before, &start, &found, e))
+        if (!state_dirty_next(d->state, m->name, before, &start, &found, e))
             return false;
         if (!found)
             return true;
-        if (!judge_labels(a, m, d->store, start, &j, e) || !keep_result(d, m, start, &j, e) || !store_dirty_drop(d->store, m->name, start, e))
+        if (!judge_labels(a, m, d->state, start, &j, e) || !keep_result(d, m, start, &j, e) || !state_dirty_drop(d->state, m->name, start, e))
             return false;
         out->judged++;
     }
@@ -336,7 +339,7 @@ static bool judge_all(Daemon *d, DaemonTurn *out, Err *e)
     if (!due)
         return true;
     d->expired = now;
-    bool ok = store_expire(d->store, now - d->keep_ns, &lost, e);
+    bool ok = state_expire(d->state, now - d->keep_ns, &lost, e);
     d->count.unmatched += (int64_t)lost;
     return ok;
 }
@@ -346,22 +349,22 @@ static bool judge_all(Daemon *d, DaemonTurn *out, Err *e)
 /* What memory holds may be ahead of the store now: everything is read back from it. */
 static bool forget(Daemon *d, Err *e)
 {
-    store_rollback(d->store);
+    state_rollback(d->state);
     windows_drop(d);
     for (size_t i = 0; i < d->producers; i++)
         spool_reader_close(d->producer[i].reader), d->producer[i].reader = NULL;
-    return daemon_counters(d->store, &d->count, e) && store_number(d->store, "newest", &d->newest, e) &&
-           store_number(d->store, "watermark", &d->watermark, e) && store_windows(d->store, window_load, d, e);
+    return daemon_counters(d->state, &d->count, e) && state_number(d->state, "newest", &d->newest, e) &&
+           state_number(d->state, "watermark", &d->watermark, e) && state_windows(d->state, window_load, d, e);
 }
 
 static bool work(Daemon *d, DaemonTurn *out, Err *e)
 {
-    if (!store_begin(d->store, e))
+    if (!state_begin(d->state, e))
         return false;
     for (size_t i = 0; i < d->producers; i++)
         if (!read_producer(d, &d->producer[i], out, e))
             return err_in(e, "%s/%s", d->spool_dir, d->producer[i].folder);
-    return (!out->drained || judge_all(d, out, e)) && windows_put(d, e) && counters_put(d, e) && store_commit(d->store, e);
+    return (!out->drained || judge_all(d, out, e)) && windows_put(d, e) && counters_put(d, e) && state_commit(d->state, e);
 }
 
 bool daemon_turn(Daemon *d, DaemonTurn *out, Err *e)
@@ -370,7 +373,7 @@ bool daemon_turn(Daemon *d, DaemonTurn *out, Err *e)
     find_producers(d);
     if (!work(d, out, e))
         return forget(d, NULL), false;
-    return alert_deliver(d->store, d->alerts, d->ledger, d->clock, d->log, &out->alerts, e);
+    return alert_deliver(d->state, d->alerts, d->ledger, d->clock, d->log, &out->alerts, e);
 }
 
 /* ---- opening */
@@ -400,7 +403,7 @@ static bool open_all(Daemon *d, const Pipeline *p, Err *e)
 {
     if (!dir_make(pipeline_state(p, "watch"), 0700, e) || !dir_make(pipeline_state(p, "spool"), 0700, e))
         return false;
-    if ((d->store = store_open(pipeline_state(p, "watch/state.db"), e)) == NULL || (d->ledger = ledger_open(pipeline_state(p, "ledger.db"), e)) == NULL)
+    if ((d->state = state_open(pipeline_state(p, "watch/state.db"), e)) == NULL || (d->ledger = ledger_open(pipeline_state(p, "ledger.db"), e)) == NULL)
         return false;
     d->alerts = spool_open_free(pipeline_state(p, "spool/watch"), (SpoolOptions){ .segment_bytes = 1 << 20, .cap_bytes = 64 << 20, .clock = d->clock }, e);
     if (d->alerts == NULL)
@@ -435,9 +438,9 @@ void daemon_close(Daemon *d)
         spool_reader_close(d->producer[i].reader);
     spool_close(d->alerts);
     ledger_close(d->ledger);
-    store_close(d->store);
+    state_close(d->state);
     free(d->producer);
     free(d);
 }
 
-Store *daemon_store(Daemon *d) { return d->store; }
+State *daemon_state(Daemon *d) { return d->state; }

@@ -24,7 +24,7 @@ struct Daemon {
     Clock           clock;
     FILE           *log;
     char            spool_dir[512];
-    Store          *store;
+    State          *state;
     Ledger         *ledger;
     Spool          *alerts;
     Reading        *producer;

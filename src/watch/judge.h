@@ -3,7 +3,7 @@
  * What cannot be judged (too few rows, labels or groups) is unknown, never good: it neither raises nor ends an alert. */
 #ifndef JUDGE_H
 #define JUDGE_H
-#include "watch/store.h"
+#include "watch/state.h"
 
 typedef struct Judged {
     double   value;                                    /* NaN: unknown                                            */
@@ -16,7 +16,7 @@ typedef struct Judged {
 /* Counts of a closed window: metrics from features, classes and traffic. */
 bool judge_window(Arena *a, const Monitor *m, const Window *w, Judged *out, Err *e);
 /* Predictions and labels of [start, start + window): metrics from labels and groups. */
-bool judge_labels(Arena *a, const Monitor *m, Store *s, int64_t start, Judged *out, Err *e);
+bool judge_labels(Arena *a, const Monitor *m, State *s, int64_t start, Judged *out, Err *e);
 /* The groups of a prediction as the store keeps them, for the fairness monitors of an endpoint. */
 void groups_put(Buf *out, const Monitor *m, const Json *row);
 

@@ -258,7 +258,7 @@ static void judge_fairness(Joined *j, Judged *out, JsonOut *w, Buf *message)
     buf_printf(message, "%s by %.*s is %.3g over %zu groups", j->m->metric->name, STR(j->m->group), out->value, f.judged);
 }
 
-bool judge_labels(Arena *a, const Monitor *m, Store *s, int64_t start, Judged *out, Err *e)
+bool judge_labels(Arena *a, const Monitor *m, State *s, int64_t start, Judged *out, Err *e)
 {
     defer_buf Buf details = { 0 }, message = { 0 };
     JsonOut       w = json_out(&details);
@@ -266,7 +266,7 @@ bool judge_labels(Arena *a, const Monitor *m, Store *s, int64_t start, Judged *o
     if (j == NULL)
         return err_nomem(e);
     j->m = m, j->a = a;
-    if (!store_joined(s, m->endpoint, start, start + m->window_ns, add_row, j, e))
+    if (!state_joined(s, m->endpoint, start, start + m->window_ns, add_row, j, e))
         return false;
     *out = (Judged){ .n = j->predictions, .labelled = j->labelled };
     json_open(&w, '{');

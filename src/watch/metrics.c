@@ -53,10 +53,10 @@ static bool take(void *ctx, const Result *r, Err *e)
     return n->json != NULL;
 }
 
-static bool newest(Arena *a, const Monitor *m, Store *s, Newest *out, Err *e)
+static bool newest(Arena *a, const Monitor *m, State *s, Newest *out, Err *e)
 {
     *out = (Newest){ a, NAN, NULL };
-    return store_results(s, m->name, 1, take, out, e);
+    return state_results(s, m->name, 1, take, out, e);
 }
 
 static void put_monitor_labels(Buf *b, const Monitor *m)
@@ -84,7 +84,7 @@ static void put_features(Buf *b, const Monitor *m, const Json *result, size_t *s
 
 typedef void PutFn(Buf *b, const Monitor *m, const Json *result, size_t *series);
 
-static bool each(const Monitors *m, Arena *a, Store *s, Buf *out, PutFn *fn, Err *e)
+static bool each(const Monitors *m, Arena *a, State *s, Buf *out, PutFn *fn, Err *e)
 {
     size_t series = 0;
     for (size_t i = 0; i < m->n; i++) {
@@ -97,7 +97,7 @@ static bool each(const Monitors *m, Arena *a, Store *s, Buf *out, PutFn *fn, Err
     return true;
 }
 
-static bool put_values(const Monitors *m, Arena *a, Store *s, Buf *b, Err *e)
+static bool put_values(const Monitors *m, Arena *a, State *s, Buf *b, Err *e)
 {
     put_family(b, "moat_monitor_value", "gauge", "newest judged window of a monitor, in the unit of its metric");
     for (size_t i = 0; i < m->n; i++) {
@@ -136,7 +136,7 @@ static void put_accuracy(Buf *b, const Monitor *m, const Json *result, size_t *s
     buf_z(b, ",source=\"realised\"}"), put_value(b, v);
 }
 
-bool metrics_text(const Monitors *m, Store *s, Buf *out, Err *e)
+bool metrics_text(const Monitors *m, State *s, Buf *out, Err *e)
 {
     defer_arena Arena *a = arena_new((size_t)256 << 20);
     DaemonCounters     c;

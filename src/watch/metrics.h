@@ -8,6 +8,6 @@
 
 enum { METRICS_SERIES = 1000 };
 
-bool metrics_text(const Monitors *m, Store *s, Buf *out, Err *e);
+bool metrics_text(const Monitors *m, State *s, Buf *out, Err *e);
 
 #endif

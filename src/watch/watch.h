@@ -2,7 +2,7 @@
  *
  *     anchor.h   events under Merkle roots in the ledger          drift.h    two samples of data, compared exactly
  *     columns.h  a file as typed columns                          monitor.h  monitors and their frozen references
- *     window.h   what a monitor counted in a span of time         store.h    everything the daemon knows, on disk
+ *     window.h   what a monitor counted in a span of time         state.h    everything the daemon knows, on disk
  *     judge.h    a window's numbers and verdict                   alert.h    when somebody is told, and that it is over
  *     daemon.h   the spool in, windows, labels, alerts out        metrics.h  what Prometheus reads
  *

@@ -1,5 +1,5 @@
-/* store.c - see store.h. */
-#include "watch/store.h"
+/* state.c - see state.h. */
+#include "watch/state.h"
 #include "base/file.h"
 #include <fcntl.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-struct Store {
+struct State {
     sqlite3 *db;
     char     path[512];
     int      lock;
@@ -27,14 +27,14 @@ static const char *const tables =
     "CREATE TABLE IF NOT EXISTS alert (monitor TEXT PRIMARY KEY, json TEXT) STRICT, WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS outbox (n INTEGER PRIMARY KEY AUTOINCREMENT, json TEXT) STRICT;";
 
-static bool fail(const Store *s, Err *e)
+static bool fail(const State *s, Err *e)
 {
     int rc = sqlite3_errcode(s->db) & 0xff;
     return err_set(e, rc == SQLITE_NOMEM ? E_NOMEM : rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB ? E_FORMAT : E_IO, "%s: %s", s->path,
                    sqlite3_errmsg(s->db));
 }
 
-static bool exec(const Store *s, const char *sql, Err *e)
+static bool exec(const State *s, const char *sql, Err *e)
 {
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK || fail(s, e);
 }
@@ -44,7 +44,7 @@ static bool exec(const Store *s, const char *sql, Err *e)
 static void stmt_drop(sqlite3_stmt **q) { sqlite3_finalize(*q); }
 #define defer_stmt __attribute__((cleanup(stmt_drop)))
 
-static sqlite3_stmt *ask(const Store *s, Err *e, const char *sql, const char *kinds, ...)
+static sqlite3_stmt *ask(const State *s, Err *e, const char *sql, const char *kinds, ...)
 {
     sqlite3_stmt *q = NULL;
     va_list       v;
@@ -70,7 +70,7 @@ static sqlite3_stmt *ask(const Store *s, Err *e, const char *sql, const char *ki
 
 typedef enum { STEP_ROW, STEP_DONE, STEP_FAILED } Step;
 
-static Step step(const Store *s, sqlite3_stmt *q, Err *e)
+static Step step(const State *s, sqlite3_stmt *q, Err *e)
 {
     int rc = q ? sqlite3_step(q) : SQLITE_ERROR;
     if (rc != SQLITE_ROW && rc != SQLITE_DONE && q != NULL)
@@ -79,7 +79,7 @@ static Step step(const Store *s, sqlite3_stmt *q, Err *e)
 }
 
 /* A statement that answers nothing. */
-static bool run(const Store *s, sqlite3_stmt *q, Err *e)
+static bool run(const State *s, sqlite3_stmt *q, Err *e)
 {
     defer_stmt sqlite3_stmt *mine = q;
     return mine != NULL && step(s, mine, e) == STEP_DONE;
@@ -98,7 +98,7 @@ static double real_at(sqlite3_stmt *q, int column)
 
 /* ---- opening */
 
-static bool take_lock(Store *s, Err *e)
+static bool take_lock(State *s, Err *e)
 {
     char path[540];
     snprintf(path, sizeof path, "%s.lock", s->path);
@@ -108,7 +108,7 @@ static bool take_lock(Store *s, Err *e)
     return flock(s->lock, LOCK_EX | LOCK_NB) == 0 || err_set(e, E_DENIED, "%s: another moat watch is running", s->path);
 }
 
-static bool open_db(Store *s, int flags, Err *e)
+static bool open_db(State *s, int flags, Err *e)
 {
     if (sqlite3_open_v2(s->path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
         return fail(s, e);
@@ -119,9 +119,9 @@ static bool open_db(Store *s, int flags, Err *e)
     return true;
 }
 
-static Store *opened(const char *path, bool write, Err *e)
+static State *opened(const char *path, bool write, Err *e)
 {
-    Store *s = calloc(1, sizeof *s);
+    State *s = calloc(1, sizeof *s);
     if (s == NULL)
         return err_nomem(e), NULL;
     s->lock = -1;
@@ -130,13 +130,13 @@ static Store *opened(const char *path, bool write, Err *e)
         open_db(s, write ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY, e) &&
         (!write || (exec(s, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL", e) && exec(s, tables, e))))
         return s;
-    return store_close(s), NULL;
+    return state_close(s), NULL;
 }
 
-Store *store_open(const char *path, Err *e) { return opened(path, true, e); }
-Store *store_open_read(const char *path, Err *e) { return opened(path, false, e); }
+State *state_open(const char *path, Err *e) { return opened(path, true, e); }
+State *state_open_read(const char *path, Err *e) { return opened(path, false, e); }
 
-void store_close(Store *s)
+void state_close(State *s)
 {
     if (s == NULL)
         return;
@@ -146,13 +146,13 @@ void store_close(Store *s)
     free(s);
 }
 
-bool store_begin(Store *s, Err *e) { return exec(s, "BEGIN IMMEDIATE", e); }
-bool store_commit(Store *s, Err *e) { return exec(s, "COMMIT", e); }
-void store_rollback(Store *s) { sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); }
+bool state_begin(State *s, Err *e) { return exec(s, "BEGIN IMMEDIATE", e); }
+bool state_commit(State *s, Err *e) { return exec(s, "COMMIT", e); }
+void state_rollback(State *s) { sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); }
 
 /* ---- counters and cursors */
 
-bool store_number(Store *s, const char *key, int64_t *v, Err *e)
+bool state_number(State *s, const char *key, int64_t *v, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT v FROM number WHERE key = ?", "s", str(key));
     Step got = step(s, q, e);
@@ -160,12 +160,12 @@ bool store_number(Store *s, const char *key, int64_t *v, Err *e)
     return got != STEP_FAILED;
 }
 
-bool store_number_set(Store *s, const char *key, int64_t v, Err *e)
+bool state_number_set(State *s, const char *key, int64_t v, Err *e)
 {
     return run(s, ask(s, e, "INSERT OR REPLACE INTO number VALUES (?, ?)", "si", str(key), v), e);
 }
 
-bool store_cursor(Store *s, const char *folder, SpoolCursor *out, Err *e)
+bool state_cursor(State *s, const char *folder, SpoolCursor *out, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT segment, offset, next FROM cursor WHERE folder = ?", "s", str(folder));
     Step got = step(s, q, e);
@@ -175,7 +175,7 @@ bool store_cursor(Store *s, const char *folder, SpoolCursor *out, Err *e)
     return got != STEP_FAILED;
 }
 
-bool store_cursor_set(Store *s, const char *folder, SpoolCursor c, Err *e)
+bool state_cursor_set(State *s, const char *folder, SpoolCursor c, Err *e)
 {
     return run(s, ask(s, e, "INSERT OR REPLACE INTO cursor VALUES (?, ?, ?, ?)", "siii", str(folder), (int64_t)c.segment, (int64_t)c.offset,
                       (int64_t)c.next_seq), e);
@@ -183,7 +183,7 @@ bool store_cursor_set(Store *s, const char *folder, SpoolCursor c, Err *e)
 
 /* ---- open windows */
 
-bool store_windows(Store *s, WindowFn *fn, void *ctx, Err *e)
+bool state_windows(State *s, WindowFn *fn, void *ctx, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT monitor, start, bytes FROM window ORDER BY monitor, start", "");
     Step got;
@@ -193,19 +193,19 @@ bool store_windows(Store *s, WindowFn *fn, void *ctx, Err *e)
     return got == STEP_DONE;
 }
 
-bool store_window_set(Store *s, Str monitor, int64_t start, Str bytes, Err *e)
+bool state_window_set(State *s, Str monitor, int64_t start, Str bytes, Err *e)
 {
     return run(s, ask(s, e, "INSERT OR REPLACE INTO window VALUES (?, ?, ?)", "sib", monitor, start, bytes), e);
 }
 
-bool store_window_drop(Store *s, Str monitor, int64_t start, Err *e)
+bool state_window_drop(State *s, Str monitor, int64_t start, Err *e)
 {
     return run(s, ask(s, e, "DELETE FROM window WHERE monitor = ? AND start = ?", "si", monitor, start), e);
 }
 
 /* ---- predictions and labels */
 
-bool store_prediction(Store *s, const Waiting *p, bool *joined, Err *e)
+bool state_prediction(State *s, const Waiting *p, bool *joined, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT y FROM label WHERE id = ?", "s", p->id);
     Step got = step(s, q, e);
@@ -218,7 +218,7 @@ bool store_prediction(Store *s, const Waiting *p, bool *joined, Err *e)
     return !*joined || run(s, ask(s, e, "DELETE FROM label WHERE id = ?", "s", p->id), e);
 }
 
-bool store_label(Store *s, Str id, Str y, int64_t time, Waiting *out, LabelState *state, Err *e)
+bool state_label(State *s, Str id, Str y, int64_t time, Waiting *out, LabelState *state, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT endpoint, time, y FROM prediction WHERE id = ?", "s", id);
     Step got = step(s, q, e);
@@ -242,7 +242,7 @@ bool store_label(Store *s, Str id, Str y, int64_t time, Waiting *out, LabelState
     return *state == LABEL_KNOWN || run(s, ask(s, e, "UPDATE prediction SET y = ? WHERE id = ?", "ss", y, id), e);
 }
 
-bool store_joined(Store *s, Str endpoint, int64_t from, int64_t to, WaitingFn *fn, void *ctx, Err *e)
+bool state_joined(State *s, Str endpoint, int64_t from, int64_t to, WaitingFn *fn, void *ctx, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT id, label, score, groups, y, time FROM prediction WHERE endpoint = ? AND time >= ? AND "
                                            "time < ? ORDER BY id", "sii", endpoint, from, to);
@@ -254,7 +254,7 @@ bool store_joined(Store *s, Str endpoint, int64_t from, int64_t to, WaitingFn *f
     return got == STEP_DONE;
 }
 
-static bool count_rows(Store *s, const char *sql, int64_t *n, Err *e)
+static bool count_rows(State *s, const char *sql, int64_t *n, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, sql, "");
     Step got = step(s, q, e);
@@ -262,7 +262,7 @@ static bool count_rows(Store *s, const char *sql, int64_t *n, Err *e)
     return got == STEP_ROW;
 }
 
-bool store_expire(Store *s, int64_t before, uint64_t *lost, Err *e)
+bool state_expire(State *s, int64_t before, uint64_t *lost, Err *e)
 {
     int64_t predictions, labels;
     if (!run(s, ask(s, e, "DELETE FROM label WHERE time < ?", "i", before), e))
@@ -272,28 +272,28 @@ bool store_expire(Store *s, int64_t before, uint64_t *lost, Err *e)
         !run(s, ask(s, e, "DELETE FROM result WHERE start < ?", "i", before), e) ||
         !count_rows(s, "SELECT count(*) FROM prediction", &predictions, e) || !count_rows(s, "SELECT count(*) FROM label", &labels, e))
         return false;
-    if (predictions > STORE_ROWS_MAX &&
-        !run(s, ask(s, e, "DELETE FROM prediction WHERE id IN (SELECT id FROM prediction ORDER BY time LIMIT ?)", "i", predictions - STORE_ROWS_MAX), e))
+    if (predictions > STATE_ROWS_MAX &&
+        !run(s, ask(s, e, "DELETE FROM prediction WHERE id IN (SELECT id FROM prediction ORDER BY time LIMIT ?)", "i", predictions - STATE_ROWS_MAX), e))
         return false;
-    if (labels <= STORE_ROWS_MAX)
+    if (labels <= STATE_ROWS_MAX)
         return true;
-    *lost += (uint64_t)(labels - STORE_ROWS_MAX);
-    return run(s, ask(s, e, "DELETE FROM label WHERE id IN (SELECT id FROM label ORDER BY time LIMIT ?)", "i", labels - STORE_ROWS_MAX), e);
+    *lost += (uint64_t)(labels - STATE_ROWS_MAX);
+    return run(s, ask(s, e, "DELETE FROM label WHERE id IN (SELECT id FROM label ORDER BY time LIMIT ?)", "i", labels - STATE_ROWS_MAX), e);
 }
 
 /* ---- dirty windows */
 
-bool store_dirty(Store *s, Str monitor, int64_t start, Err *e)
+bool state_dirty(State *s, Str monitor, int64_t start, Err *e)
 {
     return run(s, ask(s, e, "INSERT OR IGNORE INTO dirty VALUES (?, ?)", "si", monitor, start), e);
 }
 
-bool store_dirty_drop(Store *s, Str monitor, int64_t start, Err *e)
+bool state_dirty_drop(State *s, Str monitor, int64_t start, Err *e)
 {
     return run(s, ask(s, e, "DELETE FROM dirty WHERE monitor = ? AND start = ?", "si", monitor, start), e);
 }
 
-bool store_dirty_next(Store *s, Str monitor, int64_t before, int64_t *start, bool *found, Err *e)
+bool state_dirty_next(State *s, Str monitor, int64_t before, int64_t *start, bool *found, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT start FROM dirty WHERE monitor = ? AND start < ? ORDER BY start LIMIT 1", "si", monitor, before);
     Step got = step(s, q, e);
@@ -304,13 +304,21 @@ bool store_dirty_next(Store *s, Str monitor, int64_t before, int64_t *start, boo
 
 /* ---- results and alerts */
 
-bool store_result(Store *s, const Result *r, Err *e)
+bool state_result(State *s, const Result *r, Err *e)
 {
     return run(s, ask(s, e, "INSERT OR REPLACE INTO result VALUES (?, ?, ?, ?, ?, ?)", "sidiis", r->monitor, r->start, r->value,
                       (int64_t)r->breach, (int64_t)r->clear, r->json), e);
 }
 
-bool store_results(Store *s, Str monitor, size_t limit, ResultFn *fn, void *ctx, Err *e)
+bool state_judged(State *s, Str monitor, int64_t start, bool *out, Err *e)
+{
+    defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT 1 FROM result WHERE monitor = ? AND start = ?", "si", monitor, start);
+    Step got = step(s, q, e);
+    *out = got == STEP_ROW;
+    return got != STEP_FAILED;
+}
+
+bool state_results(State *s, Str monitor, size_t limit, ResultFn *fn, void *ctx, Err *e)
 {
     defer_stmt sqlite3_stmt *q =
         monitor.n > 0 ? ask(s, e, "SELECT monitor, start, value, breach, clear, json FROM result WHERE monitor = ? AND value IS NOT NULL ORDER BY start DESC LIMIT ?",
@@ -324,7 +332,7 @@ bool store_results(Store *s, Str monitor, size_t limit, ResultFn *fn, void *ctx,
     return got == STEP_DONE;
 }
 
-bool store_alert(Store *s, Arena *a, Str monitor, Str *json, Err *e)
+bool state_alert(State *s, Arena *a, Str monitor, Str *json, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT json FROM alert WHERE monitor = ?", "s", monitor);
     Step got = step(s, q, e);
@@ -332,17 +340,17 @@ bool store_alert(Store *s, Arena *a, Str monitor, Str *json, Err *e)
     return got != STEP_FAILED && (json->p != NULL || err_nomem(e));
 }
 
-bool store_alert_set(Store *s, Str monitor, Str json, Err *e)
+bool state_alert_set(State *s, Str monitor, Str json, Err *e)
 {
     return run(s, ask(s, e, "INSERT OR REPLACE INTO alert VALUES (?, ?)", "ss", monitor, json), e);
 }
 
-bool store_outbox_add(Store *s, Str json, Err *e)
+bool state_outbox_add(State *s, Str json, Err *e)
 {
     return run(s, ask(s, e, "INSERT INTO outbox (json) VALUES (?)", "s", json), e);
 }
 
-bool store_outbox_next(Store *s, Arena *a, int64_t *n, Str *json, bool *found, Err *e)
+bool state_outbox_next(State *s, Arena *a, int64_t *n, Str *json, bool *found, Err *e)
 {
     defer_stmt sqlite3_stmt *q = ask(s, e, "SELECT n, json FROM outbox ORDER BY n LIMIT 1", "");
     Step got = step(s, q, e);
@@ -352,4 +360,4 @@ bool store_outbox_next(Store *s, Arena *a, int64_t *n, Str *json, bool *found, E
     return got != STEP_FAILED && (!*found || json->p != NULL || err_nomem(e));
 }
 
-bool store_outbox_drop(Store *s, int64_t n, Err *e) { return run(s, ask(s, e, "DELETE FROM outbox WHERE n = ?", "i", n), e); }
+bool state_outbox_drop(State *s, int64_t n, Err *e) { return run(s, ask(s, e, "DELETE FROM outbox WHERE n = ?", "i", n), e); }
