@@ -22,6 +22,29 @@ enum { ARENA = 1 << 30, GRACE_MS = 5000, RELOAD_WAIT_MS = 30000, STEP_MS = 100 }
 
 static bool reload_flag;
 
+/* ---- what runs beside the gateway, where the pipeline has something for it */
+
+static bool has_sinks(const Pipeline *p)
+{
+    for (size_t i = 0; i < p->sink_count; i++)
+        if (!str_is(p->sinks[i].kind, "alertmanager"))
+            return true;
+    return false;
+}
+
+static bool has_monitors(const Pipeline *p)
+{
+    for (size_t i = 0; i < p->monitor_count; i++)
+        if (!str_is(p->monitors[i].kind, "clients"))
+            return true;
+    return false;
+}
+
+enum { SIDES = 2 };
+static const struct { const char *verb, *name; bool (*wanted)(const Pipeline *p); } side_rows[SIDES] = {
+    { "ship", "shipper", has_sinks }, { "run", "watcher", has_monitors },
+};
+
 typedef struct Up {
     Arena      *arena;                                 /* of the pipeline in force                     */
     Pipeline   *pipeline;
@@ -31,10 +54,35 @@ typedef struct Up {
     Anchor     *anchor;
     Servers     servers;
     GateProcess gate;
-    Side        ship;                                  /* moat watch ship, when there are sinks        */
+    Side        side[SIDES];
     uint64_t    generation;
     int         lock;
 } Up;
+
+static bool sides_start(Up *u, const Pipeline *p, Err *e)
+{
+    for (size_t i = 0; i < SIDES; i++) {
+        u->side[i] = (Side){ .noun = "watch", .verb = side_rows[i].verb };
+        if (side_rows[i].wanted(p) && !side_start(&u->side[i], p, u->clock, e))
+            return false;
+    }
+    return true;
+}
+
+static void sides_stop(Up *u)
+{
+    for (size_t i = 0; i < SIDES; i++)
+        side_stop(&u->side[i]);
+}
+
+/* The name of the one that ended; NULL when it was none of them. */
+static const char *sides_reaped(Up *u, pid_t pid)
+{
+    for (size_t i = 0; i < SIDES; i++)
+        if (side_reaped(&u->side[i], pid, u->clock))
+            return side_rows[i].name;
+    return NULL;
+}
 
 /* ---- the state that `moat up --reload` reads */
 
@@ -130,8 +178,8 @@ static bool reload(Up *u, Err *e)
         gate_stop(&u->gate, GRACE_MS, NULL);
     if (!gate_before && p->endpoint_count > 0 && !gate_start(p, NULL, &u->gate, e))
         return false;
-    side_stop(&u->ship);                               /* it goes on where it was, with the new sinks */
-    if (p->sink_count > 0 && !side_start(&u->ship, p, u->clock, e))
+    sides_stop(u);                                     /* they go on where they were, with the new sinks and monitors */
+    if (!sides_start(u, p, e))
         return false;
     return servers_reload(&u->servers, p, u->clock, e);
 }
@@ -175,12 +223,13 @@ static void reap(Up *u)
     int   status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        bool gate = pid == u->gate.pid, ship = side_reaped(&u->ship, pid, u->clock);
+        bool        gate = pid == u->gate.pid;
+        const char *side = sides_reaped(u, pid);
         if (gate)
             u->gate.pid = 0;
-        else if (!ship && !servers_reaped(&u->servers, pid, u->clock))
+        else if (side == NULL && !servers_reaped(&u->servers, pid, u->clock))
             continue;
-        fprintf(stderr, "moat: the %s ended (%s %d); it is started again\n", gate ? "gateway" : ship ? "shipper" : "model server",
+        fprintf(stderr, "moat: the %s ended (%s %d); it is started again\n", gate ? "gateway" : side ? side : "model server",
                 WIFSIGNALED(status) ? "signal" : "exit", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
     }
 }
@@ -194,8 +243,9 @@ static void tend(Up *u)
         die(&e);
     if (!servers_tend(&u->servers, u->pipeline, u->clock, &e))
         die(&e);
-    if (u->pipeline->sink_count > 0 && !side_tend(&u->ship, u->pipeline, u->clock, &e))
-        die(&e);
+    for (size_t i = 0; i < SIDES; i++)
+        if (side_rows[i].wanted(u->pipeline) && !side_tend(&u->side[i], u->pipeline, u->clock, &e))
+            die(&e);
     if (!anchor_run(u->anchor, u->ledger, u->clock, &events, &e))
         die(&e);
 }
@@ -235,6 +285,8 @@ static void show(const Up *u, const Posture *v)
         printf("gateway  http://%s\n", u->gate.listen);
     for (size_t i = 0; i < u->pipeline->sink_count; i++)
         printf("sink     %.*s (%.*s)\n", STR(u->pipeline->sinks[i].part.name), STR(u->pipeline->sinks[i].kind));
+    for (size_t i = 0; i < u->pipeline->monitor_count; i++)
+        printf("monitor  %.*s (%.*s)\n", STR(u->pipeline->monitors[i].part.name), STR(u->pipeline->monitors[i].kind));
     fflush(stdout);
 }
 
@@ -248,7 +300,7 @@ static bool start(Up *u, Err *e)
     if (u->pipeline->endpoint_count > 0 &&
         (!gate_start(u->pipeline, NULL, &u->gate, e) || !gate_record(u->pipeline, true, &u->gate, e)))
         return false;
-    if (u->pipeline->sink_count > 0 && !side_start(&u->ship, u->pipeline, u->clock, e))
+    if (!sides_start(u, u->pipeline, e))
         return false;
     if (!check_run(u->arena, &job, &v, e) || !state_write(u, true, "up", e))
         return false;
@@ -264,7 +316,7 @@ static void stop(Up *u)
         gate_record(u->pipeline, false, &u->gate, NULL);
     }
     servers_stop(&u->servers);
-    side_stop(&u->ship);
+    sides_stop(u);
     if (u->anchor != NULL && u->ledger != NULL)
         anchor_run(u->anchor, u->ledger, u->clock, &events, NULL);
     if (u->lock >= 0 && u->pipeline != NULL)
@@ -283,7 +335,7 @@ static void up_drop(Up *u)
 
 static int cmd_up(int argc, char **argv)
 {
-    __attribute__((cleanup(up_drop))) Up u = { .lock = -1, .clock = clock_system(), .ship = { .noun = "watch", .verb = "ship" } };
+    __attribute__((cleanup(up_drop))) Up u = { .lock = -1, .clock = clock_system() };
     Err      e = { 0 };
     sigset_t signals;
     bool     judged;

@@ -433,3 +433,33 @@ def test_real_requests_through_the_gateway_are_judged(gateway, upstream, moat): 
     assert {f["rule"] for f in got["findings"]} == {"MOAT-W012"}, got
     r, got = send(120, 2, False)
     assert "MOAT-W010" in {f["rule"] for f in got["findings"]}, got
+
+
+UP = """moat: 1
+name: up
+gateway: {{ listen: "127.0.0.1:{port}" }}
+watch: {{ metrics: "127.0.0.1:{metrics}" }}
+datasets:
+  train: {{ path: train.csv, labels: y }}
+endpoints:
+  score: {{ route: /score, format: kserve-v1, upstream: "http://127.0.0.1:{upstream}", keys: "off", record: {{ features: all }} }}
+monitors:
+  input: {{ kind: drift, endpoint: score, reference: train, {minute} }}
+"""
+
+
+def test_up_starts_the_daemon_and_stops_it(moat, spawn, free_port, upstream, tmp_path):  # noqa: F811
+    pipeline(tmp_path, "", np.random.default_rng(4)).file.close()
+    shutil.rmtree(tmp_path / ".moat")
+    port, metrics = free_port(), free_port()
+    (tmp_path / "moat.yaml").write_text(UP.format(port=port, metrics=metrics, upstream=upstream.port, minute=MINUTE))
+    upstream.answer = lambda q: (200, {"Content-Type": "application/json"}, b'{"predictions":[[0.5,0.5]]}')
+    up = spawn("up", port=port, cwd=tmp_path, env=MODULE_ENV)
+    wait_port(metrics)
+    done = urllib.request.Request(f"http://127.0.0.1:{port}/score", json.dumps({"instances": [[1, 2, 0, "r"]]}).encode(), {"Content-Type": "application/json"})
+    assert urllib.request.urlopen(done, timeout=10).status == 200
+    wait_for(lambda: "moat_events_total 1" in fetch(metrics))
+    up.terminate()
+    assert up.wait(timeout=30) == 0
+    with pytest.raises(OSError):
+        fetch(metrics)
