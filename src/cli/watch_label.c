@@ -75,27 +75,42 @@ static bool take_file(Labels *l, const char *path, Err *e)
     return file_map(path, &m, e) && (cell_rows(m.bytes, &o, take_row, l, e) || err_in(e, "%s", path));
 }
 
+static void show(uint64_t n)
+{
+    if (common.json)
+        printf("{\"schema\":\"moat.watch.label/1\",\"findings\":[],\"labels\":%" PRIu64 "}\n", n);
+    else if (n > 0)
+        printf("%" PRIu64 " label%s kept\n", n, n == 1 ? "" : "s");
+}
+
+/* `path` NULL: the one of --id and --y. */
+static bool keep(const Pipeline *p, const char *path, uint64_t *n, Err *e)
+{
+    enum { SEGMENT = 1 << 20, CAP = 1 << 30 };
+    Clock  clock = clock_system();
+    Labels l = { .now_ns = clock_ns(clock) };
+    l.spool = spool_open_free(pipeline_state(p, "spool/labels"), (SpoolOptions){ .segment_bytes = SEGMENT, .cap_bytes = CAP, .clock = clock }, e);
+    if (l.spool == NULL)
+        return false;
+    bool ok = path == NULL ? put_label(&l, str(one_id), str(one_y), e) : take_file(&l, path, e);
+    bool on_disk = spool_tend(l.spool, ok ? e : NULL);
+    spool_close(l.spool);
+    *n = l.n;
+    return ok && on_disk;
+}
+
 int watch_label_cmd(int argc, char **argv)
 {
     defer_arena Arena *a = arena_new(64 << 20);
-    Err    e = { 0 };
-    Clock  clock = clock_system();
-    Labels l = { .now_ns = clock_ns(clock) };
-    bool   single = one_id != NULL && one_y != NULL && argc == 0;
+    Err      e = { 0 };
+    uint64_t n = 0;
+    bool     single = one_id != NULL && one_y != NULL && argc == 0;
     if (!single && (argc != 1 || one_id != NULL || one_y != NULL))
         return usage("moat watch label FILE.csv, or moat watch label --id ID --y Y");
     Pipeline *p = a ? cli_pipeline(a, &e) : NULL;
     if (p == NULL || !pipeline_state_make(p, &e))
         return die(&e);
-    l.spool = spool_open_free(pipeline_state(p, "spool/labels"), (SpoolOptions){ .segment_bytes = 1 << 20, .cap_bytes = (uint64_t)1 << 30, .clock = clock }, &e);
-    if (l.spool == NULL)
-        return die(&e);
-    bool ok = single ? put_label(&l, str(one_id), str(one_y), &e) : take_file(&l, argv[0], &e);
-    bool kept = spool_tend(l.spool, ok ? &e : NULL);
-    spool_close(l.spool);
-    if (l.n > 0 && !common.json)
-        printf("%" PRIu64 " label%s kept\n", l.n, l.n == 1 ? "" : "s");
-    if (common.json)
-        printf("{\"schema\":\"moat.watch.label/1\",\"findings\":[],\"labels\":%" PRIu64 "}\n", l.n);
-    return ok && kept ? EXIT_CLEAN : die(&e);
+    bool ok = keep(p, single ? NULL : argv[0], &n, &e);
+    show(n);
+    return ok ? EXIT_CLEAN : die(&e);
 }

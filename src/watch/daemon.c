@@ -33,81 +33,6 @@ static bool counters_put(Daemon *d, Err *e)
     return state_number_set(d->state, "newest", d->newest, e) && state_number_set(d->state, "watermark", d->watermark, e);
 }
 
-/* ---- windows in memory: the open ones of each monitor */
-
-static int64_t window_start(const Monitor *m, int64_t time) { return time - (time % m->window_ns + m->window_ns) % m->window_ns; }
-
-static OpenWindow *window_find(Daemon *d, size_t monitor, int64_t start)
-{
-    for (OpenWindow *w = d->windows; w != NULL; w = w->next)
-        if (w->monitor == monitor && w->w->start == start)
-            return w;
-    return NULL;
-}
-
-/* Each has an arena of its own, so that it is gone when it closes. */
-static OpenWindow *window_open(Daemon *d, size_t monitor, int64_t start, Err *e)
-{
-    Arena      *a = arena_new((size_t)64 << 20);
-    OpenWindow *w = a ? arena_get(a, 1, sizeof *w) : NULL;
-    if (w == NULL || (w->w = window_new(a, &d->monitors->v[monitor], start)) == NULL) {
-        arena_free(a);
-        return err_nomem(e), NULL;
-    }
-    w->arena = a, w->monitor = monitor, w->next = d->windows;
-    return d->windows = w;
-}
-
-static void window_close(Daemon *d, OpenWindow *w)
-{
-    for (OpenWindow **at = &d->windows; *at != NULL; at = &(*at)->next)
-        if (*at == w) {
-            *at = w->next;
-            break;
-        }
-    arena_free(w->arena);
-}
-
-static void windows_drop(Daemon *d)
-{
-    while (d->windows != NULL)
-        window_close(d, d->windows);
-}
-
-static bool window_load(void *ctx, Str monitor, int64_t start, Str bytes, Err *e)
-{
-    Daemon *d = ctx;
-    for (size_t i = 0; i < d->monitors->n; i++) {
-        if (!str_eq(d->monitors->v[i].name, monitor))
-            continue;
-        OpenWindow *w = window_open(d, i, start, e);
-        Err         why = { 0 };
-        if (w == NULL)
-            return false;
-        if (window_get(&d->monitors->v[i], bytes, w->w, &why) && w->w->start == start)
-            return true;
-        fprintf(d->log, "moat: monitors.%.*s: an open window is dropped: %s\n", STR(monitor), why.message);
-        return window_close(d, w), true;
-    }
-    return true;                                       /* of a monitor that is no longer declared */
-}
-
-static bool windows_put(Daemon *d, Err *e)
-{
-    for (OpenWindow *w = d->windows; w != NULL; w = w->next) {
-        defer_buf Buf  b = { 0 };
-        const Monitor *m = &d->monitors->v[w->monitor];
-        if (!w->changed)
-            continue;
-        if (!window_put(m, w->w, &b))
-            return err_nomem(e);
-        if (!state_window_set(d->state, m->name, w->w->start, buf_view(&b), e))
-            return false;
-        w->changed = false;
-    }
-    return true;
-}
-
 /* ---- one request */
 
 static bool is_counted(const Monitor *m) { return m->metric->from == FROM_FEATURES || m->metric->from == FROM_CLASSES || m->metric->from == FROM_TRAFFIC; }
@@ -349,12 +274,11 @@ static bool judge_all(Daemon *d, DaemonTurn *out, Err *e)
 /* What memory holds may be ahead of the store now: everything is read back from it. */
 static bool forget(Daemon *d, Err *e)
 {
-    state_rollback(d->state);
-    windows_drop(d);
+    d->stale = true;
     for (size_t i = 0; i < d->producers; i++)
         spool_reader_close(d->producer[i].reader), d->producer[i].reader = NULL;
     return daemon_counters(d->state, &d->count, e) && state_number(d->state, "newest", &d->newest, e) &&
-           state_number(d->state, "watermark", &d->watermark, e) && state_windows(d->state, window_load, d, e);
+           state_number(d->state, "watermark", &d->watermark, e) && windows_load(d, e) && (d->stale = false, true);
 }
 
 static bool work(Daemon *d, DaemonTurn *out, Err *e)
@@ -370,9 +294,13 @@ static bool work(Daemon *d, DaemonTurn *out, Err *e)
 bool daemon_turn(Daemon *d, DaemonTurn *out, Err *e)
 {
     *out = (DaemonTurn){ .drained = true };
+    if (d->stale && !forget(d, e))
+        return false;
     find_producers(d);
-    if (!work(d, out, e))
-        return forget(d, NULL), false;
+    if (!work(d, out, e)) {
+        state_rollback(d->state);
+        return d->stale = true, false;
+    }
     return alert_deliver(d->state, d->alerts, d->ledger, d->clock, d->log, &out->alerts, e);
 }
 

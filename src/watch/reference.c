@@ -231,23 +231,26 @@ static void digest_of(Monitor *m)
     m->reference = sha256(buf_view(&b));
 }
 
+static bool load_all(Arena *a, const Pipeline *p, const Named *n, const Endpoint *ep, const Dataset *d, Monitor *m, Err *e)
+{
+    Columns c = { 0 };
+    if (d != NULL && !read_columns(a, pipeline_path(p, d->path), &c, e))
+        return false;
+    if (m->metric->from == FROM_FEATURES)
+        return load_features(a, n, d, &c, m, e);
+    m->group_position = position_of(m->group, d, &c);
+    return load_classes(a, p, ep, d, &c, m, e);
+}
+
 bool reference_load(Arena *a, const Pipeline *p, const Named *n, const Endpoint *ep, Monitor *m, Err *e)
 {
     const Dataset *d = dataset_of(p, n, ep);
-    Columns        c = { 0 };
     bool           needed = m->metric->from == FROM_FEATURES || m->metric->from == FROM_CLASSES;
     if (d == NULL && needed) {
         err_set(e, E_USAGE, "no reference: neither named, nor does its model say what it was trained on");
         return err_hint(e, "reference: DATASET, or models.%.*s: from: [DATASET]", STR(ep->model));
     }
-    bool read = d != NULL && (needed || m->metric->from == FROM_GROUPS || d->labels.n > 0);
-    if (read && !read_columns(a, pipeline_path(p, d->path), &c, e))
-        return false;
-    if (read && m->metric->from == FROM_FEATURES && !load_features(a, n, d, &c, m, e))
-        return false;
-    if (m->metric->from == FROM_GROUPS)
-        m->group_position = position_of(m->group, d, &c);
-    if (m->metric->from != FROM_FEATURES && m->metric->from != FROM_TRAFFIC && !load_classes(a, p, ep, read ? d : NULL, &c, m, e))
+    if (m->metric->from != FROM_TRAFFIC && !load_all(a, p, n, ep, d, m, e))
         return false;
     digest_of(m);
     return true;
