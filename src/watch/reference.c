@@ -250,7 +250,8 @@ bool reference_load(Arena *a, const Pipeline *p, const Named *n, const Endpoint 
         err_set(e, E_USAGE, "no reference: neither named, nor does its model say what it was trained on");
         return err_hint(e, "reference: DATASET, or models.%.*s: from: [DATASET]", STR(ep->model));
     }
-    if (m->metric->from != FROM_TRAFFIC && !load_all(a, p, n, ep, d, m, e))
+    bool read = needed || m->metric->from == FROM_GROUPS || (d != NULL && d->labels.n > 0);
+    if (m->metric->from != FROM_TRAFFIC && !load_all(a, p, n, ep, read ? d : NULL, m, e))
         return false;
     digest_of(m);
     return true;
