@@ -1,5 +1,6 @@
 /* kernel.c - the reference, and the one place that asks the processor what it can do. */
 #include "num/kernel.h"
+#include <math.h>
 
 static void products(const float *const *x, size_t rows, size_t n, const float *w, size_t outs, float *out)
 {
@@ -23,6 +24,32 @@ static void gradient(const float *const *x, size_t rows, size_t n, const float *
         }
 }
 
+static int cut(float v, int most)
+{
+    float edge = (float)most;
+    return (int)lrintf(v > edge ? edge : v < -edge ? -edge : v);
+}
+
+static void whole(const float *x, const float *y, size_t n, float sx, float sy, int most, int16_t (*to)[2], int64_t square[2])
+{
+    square[0] = square[1] = 0;
+    for (size_t f = 0; f < n; f++) {
+        int a = x ? cut(x[f] * sx, most) : 0, b = y ? cut(y[f] * sy, most) : 0;
+        to[f][0] = (int16_t)a, to[f][1] = (int16_t)b;
+        square[0] += a * a, square[1] += b * b;
+    }
+}
+
+static float most(const float *x, size_t n)
+{
+    float top = 0, any = 0;
+    for (size_t f = 0; f < n; f++) {
+        top = fabsf(x[f]) > top ? fabsf(x[f]) : top;
+        any += x[f] * 0;                               /* NaN as soon as one is not finite */
+    }
+    return any == 0 ? top : INFINITY;
+}
+
 static void exact(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, const int16_t (*b)[2], size_t outs, int32_t *sum)
 {
     for (size_t k = 0; k < outs; k++)
@@ -34,7 +61,7 @@ static void exact(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, 
         }
 }
 
-const Kernels kernels_plain = { "plain", products, gradient, exact };
+const Kernels kernels_plain = { "plain", products, gradient, whole, most, exact };
 
 const Kernels *kernels(void)
 {

@@ -22,7 +22,12 @@ typedef struct Kernels {
     void (*products)(const float *const *x, size_t rows, size_t n, const float *w, size_t outs, float *out);
     /* sum[k * n + f] = sum over i of g[i * outs + k] * x[i][f]; the fast one adds up in float: keep rows <= 256 */
     void (*gradient)(const float *const *x, size_t rows, size_t n, const float *g, size_t outs, float *sum);
-    /* The same in whole numbers, exactly.  Rows come in pairs whose numbers lie side by side:
+    /* Two rows to whole numbers side by side: to[f] = { x[f] * sx, y[f] * sy } rounded to even and cut to +-most, most at most
+     * 1023; square: the sums of their squares.  Either may be NULL: zeros. */
+    void (*whole)(const float *x, const float *y, size_t n, float sx, float sy, int most, int16_t (*to)[2], int64_t square[2]);
+    /* The largest magnitude; INFINITY when one is not finite. */
+    float (*most)(const float *x, size_t n);
+    /* The gradient in whole numbers, exactly.  Rows come in pairs whose numbers lie side by side:
      * sum[k * n + f] = sum over p of a[p * stride + f][0] * b[p * outs + k][0] + a[..][1] * b[..][1], which must fit. */
     void (*exact)(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, const int16_t (*b)[2], size_t outs, int32_t *sum);
 } Kernels;

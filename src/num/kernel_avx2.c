@@ -4,6 +4,7 @@
  * writes the same value twice, and lanes past the end are masked, so there is one path for every size. */
 #include "num/kernel.h"
 #include <immintrin.h>
+#include <math.h>
 
 enum { LANES = 8, TILE_ROWS = 4, TILE_OUTS = 2, STRIP = 4, CHUNK = 512 };
 
@@ -82,9 +83,11 @@ static void tile(const float *const *x, size_t rows, size_t n, const float *w, s
 
 static void products(const float *const *x, size_t rows, size_t n, const float *w, size_t outs, float *out)
 {
-    for (size_t i = 0; i < rows; i += TILE_ROWS)
-        for (size_t k = 0; k < outs; k += TILE_OUTS)
-            tile(x + i, rows - i, n, w + k * n, outs - k, out + i * outs + k, outs);
+    enum { NEAR = 8 };                                 /* outputs whose weights stay in the nearest cache for all rows */
+    for (size_t from = 0; from < outs; from += NEAR)
+        for (size_t i = 0; i < rows; i += TILE_ROWS)
+            for (size_t k = from; k < least(from + NEAR, outs); k += TILE_OUTS)
+                tile(x + i, rows - i, n, w + k * n, outs - k, out + i * outs + k, outs);
 }
 
 /* STRIP * 8 features of two outputs over all rows. */
@@ -136,6 +139,57 @@ static void gradient(const float *const *x, size_t rows, size_t n, const float *
 }
 
 /* ---- whole numbers: pairs of int16 multiply and add into int32 in one instruction */
+
+static __m256i row_whole(const float *x, size_t lanes, __m256 scale, __m256 edge)
+{
+    __m256 v = _mm256_mul_ps(load(x, lanes), scale);
+    return _mm256_cvtps_epi32(_mm256_max_ps(_mm256_min_ps(v, edge), _mm256_sub_ps(_mm256_setzero_ps(), edge)));
+}
+
+static int64_t whole_sum(__m256i v)
+{
+    int32_t t[LANES];
+    int64_t sum = 0;
+    _mm256_storeu_si256((void *)t, v);
+    for (int i = 0; i < LANES; i++)
+        sum += t[i];
+    return sum;
+}
+
+/* A lane's squares add up to less than 2^31 in WHOLE_CHUNK numbers. */
+enum { WHOLE_CHUNK = 8192 };
+static void whole(const float *x, const float *y, size_t n, float sx, float sy, int top, int16_t (*to)[2], int64_t square[2])
+{
+    __m256 scale_x = _mm256_set1_ps(sx), scale_y = _mm256_set1_ps(sy), edge = _mm256_set1_ps((float)top);
+    square[0] = square[1] = 0;
+    for (size_t from = 0; from < n; from += WHOLE_CHUNK) {
+        __m256i xx = _mm256_setzero_si256(), yy = _mm256_setzero_si256();
+        for (size_t f = from; f < least(n, from + WHOLE_CHUNK); f += LANES) {
+            size_t  lanes = least(LANES, n - f);
+            __m256i a = x ? row_whole(x + f, lanes, scale_x, edge) : _mm256_setzero_si256();
+            __m256i b = y ? row_whole(y + f, lanes, scale_y, edge) : _mm256_setzero_si256();
+            __m256i pair = _mm256_or_si256(_mm256_and_si256(a, _mm256_set1_epi32(0xFFFF)), _mm256_slli_epi32(b, 16));
+            _mm256_maskstore_epi32((int *)(void *)(to + f), mask_of(lanes), pair);
+            xx = _mm256_add_epi32(xx, _mm256_mullo_epi32(a, a)), yy = _mm256_add_epi32(yy, _mm256_mullo_epi32(b, b));
+        }
+        square[0] += whole_sum(xx), square[1] += whole_sum(yy);
+    }
+}
+
+static float most(const float *x, size_t n)
+{
+    __m256 top = _mm256_setzero_ps(), any = _mm256_setzero_ps(), sign = _mm256_set1_ps(-0.0f);
+    float  t[LANES], u[LANES], best = 0, odd = 0;
+    for (size_t f = 0; f < n; f += LANES) {
+        __m256 v = load(x + f, least(LANES, n - f));
+        top = _mm256_max_ps(_mm256_andnot_ps(sign, v), top);
+        any = _mm256_add_ps(any, _mm256_mul_ps(v, _mm256_setzero_ps()));
+    }
+    _mm256_storeu_ps(t, top), _mm256_storeu_ps(u, any);
+    for (int i = 0; i < LANES; i++)
+        best = t[i] > best ? t[i] : best, odd += u[i];
+    return odd == 0 ? best : INFINITY;
+}
 
 typedef struct Pairs {
     const int16_t (*a)[2], (*b)[2];
@@ -211,4 +265,4 @@ static void exact(const int16_t (*a)[2], size_t stride, size_t pairs, size_t n, 
     }
 }
 
-const Kernels kernels_avx2 = { "avx2", products, gradient, exact };
+const Kernels kernels_avx2 = { "avx2", products, gradient, whole, most, exact };

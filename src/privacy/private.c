@@ -68,28 +68,24 @@ typedef struct RowLayer {
     int64_t a_square, b_square;                        /* in whole numbers */
 } RowLayer;
 
-static float magnitude(const float *x, size_t n)
+/* Inputs of two rows (the second NULL: of one) and the biases' 1, which is A_MAX / size.  A row that is not finite becomes 0,
+ * and its infinite size has it dropped. */
+static void inputs_whole(const Kernels *k, const float *const row[2], size_t n, Pair *to, RowLayer *r[2])
 {
-    float most = 1, any = 0;
-    for (size_t f = 0; f < n; f++) {
-        most = fabsf(x[f]) > most ? fabsf(x[f]) : most;
-        any += x[f] * 0;                               /* NaN as soon as one is not finite */
+    const float *x[2], one = 1, *ones[2];
+    float        scale[2];
+    int64_t      square[2], last[2];
+    for (int i = 0; i < 2; i++) {
+        float most = row[i] ? k->most(row[i], n) : 1;
+        bool  sound = row[i] && most <= 1e30f;
+        r[i]->size = most > 1e30f ? INFINITY : most > 1 ? (double)most : 1;
+        scale[i] = (float)(A_MAX / r[i]->size);
+        x[i] = sound ? row[i] : NULL, ones[i] = sound ? &one : NULL;
     }
-    return any == 0 && most <= 1e30f ? most : INFINITY;
-}
-
-/* Inputs and the bias's 1 into half `side` of their pairs.  Inputs that are not finite become 0: the row is dropped. */
-static void inputs_whole(const float *x, size_t n, Pair *to, size_t side, RowLayer *r)
-{
-    float most = magnitude(x, n), scale = A_MAX / most;
-    r->size = (double)most, r->a_square = 0;
-    for (size_t f = 0; f <= n; f++) {
-        float v = f < n ? x[f] : 1;
-        int   q = scale > 0 ? (int)lrintf(v * scale) : 0;
-        q = q > A_MAX ? A_MAX : q < -A_MAX ? -A_MAX : q;
-        to[f][side] = (int16_t)q;
-        r->a_square += q * q;
-    }
+    k->whole(x[0], x[1], n, scale[0], scale[1], A_MAX, to, square);
+    k->whole(ones[0], ones[1], 1, scale[0], scale[1], A_MAX, to + n, last);
+    for (int i = 0; i < 2; i++)
+        r[i]->a_square = square[i] + last[i];
 }
 
 /* The output gradients times `factor`, rounded toward zero; a factor that is no positive number stands for 0. */
@@ -137,15 +133,13 @@ static void row_put(Step *s, size_t block, size_t i, double c, RowLayer *r)
     }
 }
 
-static void row_clip(Step *s, size_t block, size_t i)
+static void row_clip(Step *s, size_t block, size_t i, RowLayer *r)
 {
-    RowLayer r[MLP_LAYERS_MAX];
-    double   squares[MLP_LAYERS_MAX][2];
+    double squares[MLP_LAYERS_MAX][2];
     for (size_t l = 0; l < s->m->layers; l++) {
-        const Dense *d = &s->m->layer[l];
-        inputs_whole(s->layer[l].row[block * BLOCK + i], d->in, place(s->layer[l].a, block, i, d->in + 1), i % 2, &r[l]);
+        size_t n = s->m->layer[l].out;
         squares[l][0] = (double)r[l].a_square * (r[l].size / A_MAX) * (r[l].size / A_MAX);
-        squares[l][1] = square(s->layer[l].g + (block * BLOCK + i) * d->out, d->out);
+        squares[l][1] = square(s->layer[l].g + (block * BLOCK + i) * n, n);
     }
     double norm = ghost_norm((const double(*)[2])squares, s->m->layers);
     bool   finite = isfinite(norm);
@@ -157,21 +151,28 @@ static void row_clip(Step *s, size_t block, size_t i)
 static void blank(Step *s, size_t block, size_t i)
 {
     for (size_t l = 0; l < s->m->layers; l++) {
-        const Dense *d = &s->m->layer[l];
-        Pair        *a = place(s->layer[l].a, block, i, d->in + 1), *b = place(s->layer[l].b, block, i, d->out);
-        for (size_t f = 0; f <= d->in; f++)
-            a[f][1] = 0;
-        for (size_t k = 0; k < d->out; k++)
+        size_t n = s->m->layer[l].out;
+        Pair  *b = place(s->layer[l].b, block, i, n);
+        for (size_t k = 0; k < n; k++)
             b[k][1] = 0;
     }
 }
 
 void private_block(Step *s, size_t block, size_t rows)
 {
-    for (size_t i = 0; i < rows; i++)
-        row_clip(s, block, i);
-    if (rows % 2)
-        blank(s, block, rows);
+    for (size_t i = 0; i < rows; i += 2) {
+        RowLayer r[2][MLP_LAYERS_MAX];
+        for (size_t l = 0; l < s->m->layers; l++) {
+            const float **row = s->layer[l].row + block * BLOCK + i, *both[2] = { row[0], i + 1 < rows ? row[1] : NULL };
+            size_t        n = s->m->layer[l].in;
+            inputs_whole(s->k, both, n, place(s->layer[l].a, block, i, n + 1), (RowLayer *[2]){ &r[0][l], &r[1][l] });
+        }
+        row_clip(s, block, i, r[0]);
+        if (i + 1 < rows)
+            row_clip(s, block, i + 1, r[1]);
+        else
+            blank(s, block, i);
+    }
 }
 
 /* ---- noise */

@@ -66,6 +66,29 @@ TEST(num, the_whole_number_kernel_is_exact)
     }
 }
 
+TEST(num, rows_become_whole_numbers_the_same_way)
+{
+    enum { N = 20000 };
+    static float   x[N + 8], y[N + 8];
+    static int16_t want[N + 1][2], got[N + 1][2];
+    Rng            r = rng_of(5);
+    fill(&r, x, len_of(x)), fill(&r, y, len_of(y));
+    for (size_t i = 0; i < 60; i++) {
+        size_t       n = i < 40 ? i : rng_below(&r, N), at = rng_below(&r, 8);
+        const float *a = i % 7 == 3 ? NULL : x + at, *b = i % 5 == 2 ? NULL : y + at;
+        int64_t      s_want[2], s_got[2];
+        got[n][0] = want[n][0] = 777;
+        kernels_plain.whole(a, b, n, 300.5f, 700, 1023, want, s_want);
+        kernels()->whole(a, b, n, 300.5f, 700, 1023, got, s_got);
+        CHECK(memcmp(want, got, (n + 1) * sizeof *got) == 0 && s_want[0] == s_got[0] && s_want[1] == s_got[1]);
+        CHECK(kernels_plain.most(x + at, n) == kernels()->most(x + at, n));
+    }
+    for (int bad = 0; bad < 3; bad++) {
+        x[11] = bad == 0 ? INFINITY : bad == 1 ? -INFINITY : NAN;
+        CHECK(isinf(kernels_plain.most(x, 13)) && isinf(kernels()->most(x, 13)) && isfinite(kernels()->most(x, 11)));
+    }
+}
+
 TEST(num, a_kernel_gives_a_row_the_same_bits_wherever_it_stands)
 {
     Rng          r = rng_of(2);
