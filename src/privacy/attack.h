@@ -40,7 +40,7 @@ const char *released_text(Released r, size_t classes, char out[static 48]);
 
 typedef struct Extraction {
     Mlp         stolen;                                /* a softmax model; answers raw rows after mlp_prepare() */
-    double     *theta;                                 /* solved: (features + 1) a class against class 0; else NULL */
+    double     *theta;                                 /* solved: features + 1 weights a class, less those of class 0; else NULL */
     const char *method;                                /* "solve" or "surrogate" */
     Released    seen;
     uint64_t    queries;

@@ -52,11 +52,12 @@ const char *released_text(Released r, size_t classes, char out[static 48])
 /* ---- normal equations: G = M'M, its Cholesky factor, and a few rounds of refinement */
 
 typedef struct System {
-    size_t  rows, n, classes;                          /* n unknowns a class */
+    size_t  rows, n, classes, base;                    /* n unknowns a class, against class base */
+    double  size;                                      /* of the questions */
     double *m;                                         /* columns: n * rows  */
-    double *log_ratio;                                 /* (classes - 1) columns of rows: ln p_k / p_0 */
+    double *log_ratio;                                 /* classes columns of rows: ln p_k / p_base */
     double *factor;                                    /* n * n, lower */
-    double *theta;                                     /* classes * n, class 0 stays 0 */
+    double *theta;                                     /* classes * n, class base stays 0 */
 } System;
 
 static double dot(const double *a, const double *b, size_t n)
@@ -108,8 +109,8 @@ static void solve_factor(const double *l, size_t n, double *v)
 static void solve_class(void *arg, size_t k)
 {
     System *s = arg;
-    double *theta = s->theta + (k + 1) * s->n, *left = malloc(s->rows * sizeof *left), *step = malloc(s->n * sizeof *step);
-    for (int round = 0; left && step && round < REFINE; round++) {
+    double *theta = s->theta + k * s->n, *left = malloc(s->rows * sizeof *left), *step = malloc(s->n * sizeof *step);
+    for (int round = k == s->base ? REFINE : 0; left && step && round < REFINE; round++) {
         memcpy(left, s->log_ratio + k * s->rows, s->rows * sizeof *left);
         for (size_t f = 0; f < s->n; f++)
             for (size_t i = 0; theta[f] != 0 && i < s->rows; i++)
@@ -132,12 +133,10 @@ static double normal(Rng *r)
 }
 
 /* Small ones, inside the range: near low the softmax is far from saturated and every score still has digits. */
-static double small_size(const Oracle *o) { return 0.02 * (o->high - o->low); }
-
-static void small_question(const Oracle *o, Rng *r, float *x)
+static void small_question(const Oracle *o, Rng *r, double size, float *x)
 {
     for (size_t f = 0; f < o->features; f++) {
-        double v = o->low + small_size(o) * fabs(normal(r));
+        double v = o->low + size * fabs(normal(r));
         x[f] = (float)(v < o->high ? v : o->high);
     }
 }
@@ -171,40 +170,60 @@ static bool stolen_new(Arena *a, const Oracle *o, double scale, Mlp *m)
 static bool system_new(Arena *a, System *s)
 {
     s->m = arena_get(a, s->n, s->rows * sizeof(double));
-    s->log_ratio = arena_get(a, s->classes - 1, s->rows * sizeof(double));
+    s->log_ratio = arena_get(a, s->classes, s->rows * sizeof(double));
     s->factor = arena_get(a, s->n, s->n * sizeof(double));
     s->theta = arena_get(a, s->classes, s->n * sizeof(double));
     return s->m && s->log_ratio && s->factor && s->theta;
 }
 
+/* The class whose scores have most digits left. */
+static size_t base_of(const double *score, uint64_t rows, size_t classes)
+{
+    size_t best = 0;
+    double most = 0;
+    for (size_t k = 0; k < classes; k++) {
+        double sum = 0;
+        for (uint64_t i = 0; i < rows; i++)
+            sum += score[i * classes + k];
+        if (sum > most)
+            most = sum, best = k;
+    }
+    return best;
+}
+
 /* Scores that were rounded away are taken as half a unit. */
+static double floor_of(double unit) { return unit > 0 ? unit / 2 : 1e-45; }
+
 static void system_fill(System *s, const Oracle *o, const float *x, const double *score, double unit)
 {
-    double least = unit > 0 ? unit / 2 : 1e-45, size = small_size(o);
+    double least = floor_of(unit);
     for (size_t i = 0; i < s->rows; i++) {
         const double *p = score + i * s->classes;
         for (size_t f = 0; f + 1 < s->n; f++)
-            s->m[f * s->rows + i] = ((double)x[i * o->features + f] - o->low) / size;
+            s->m[f * s->rows + i] = ((double)x[i * o->features + f] - o->low) / s->size;
         s->m[(s->n - 1) * s->rows + i] = 1;
-        for (size_t k = 1; k < s->classes; k++)
-            s->log_ratio[(k - 1) * s->rows + i] = log(fmax(p[k], least) / fmax(p[0], least));
+        for (size_t k = 0; k < s->classes; k++)
+            s->log_ratio[k * s->rows + i] = log(fmax(p[k], least) / fmax(p[s->base], least));
     }
 }
 
-static bool solve(Arena *a, Pool *pool, Oracle *o, const float *x, const double *score, uint64_t rows, Extraction *out, Err *e)
+static bool solve(Arena *a, Pool *pool, Oracle *o, const float *x, const double *score, uint64_t rows, double size, Extraction *out, Err *e)
 {
-    System s = { .rows = rows, .n = o->features + 1, .classes = o->classes };
-    if (!system_new(a, &s) || !stolen_new(a, o, small_size(o), &out->stolen))
+    System s = { .rows = rows, .n = o->features + 1, .classes = o->classes, .size = size, .base = base_of(score, rows, o->classes) };
+    if (!system_new(a, &s) || !stolen_new(a, o, size, &out->stolen))
         return err_nomem(e);
     system_fill(&s, o, x, score, out->seen.unit);
     pool_each(pool, s.n, gram_row, &s);
     cholesky(s.factor, s.n);
-    pool_each(pool, s.classes - 1, solve_class, &s);
+    pool_each(pool, s.classes, solve_class, &s);
     for (size_t k = 0; k < s.classes; k++) {
         for (size_t f = 0; f < o->features; f++)
             out->stolen.layer[0].weight[k * o->features + f] = (float)s.theta[k * s.n + f];
         out->stolen.layer[0].bias[k] = (float)s.theta[k * s.n + o->features];
     }
+    for (size_t f = 0; f < s.n; f++)                   /* against class 0, whatever was the base */
+        for (size_t k = s.classes; k-- > 0;)
+            s.theta[k * s.n + f] = (s.theta[k * s.n + f] - s.theta[f]) / (f < o->features ? size : 1);
     out->theta = s.theta, out->method = "solve";
     return true;
 }
@@ -242,10 +261,44 @@ static void surrogate_questions(const Oracle *o, const Matrix *known, Rng *r, ui
             random_question(o, r, x + i * o->features);
 }
 
+/* How much more the log-ratios of scores vary by the questions than by rounding, over the classes. */
+static double told(const double *score, size_t rows, size_t classes, double unit)
+{
+    size_t base = base_of(score, rows, classes);
+    double least = floor_of(unit), sum = 0;
+    for (size_t k = 0; k < classes; k++) {
+        double s1 = 0, s2 = 0, error = 0;
+        for (size_t i = 0; k != base && i < rows; i++) {
+            double p = fmax(score[i * classes + k], least), q = fmax(score[i * classes + base], least), v = log(p / q);
+            s1 += v, s2 += v * v, error += unit * unit / 12 * (1 / (p * p) + 1 / (q * q));
+        }
+        sum += k != base ? log((s2 - s1 * s1 / (double)rows + 1e-12) / error) : 0;
+    }
+    return sum;
+}
+
+/* Rounded scores: larger questions tell more, until they saturate.  The ones that found out are equations like the others. */
+static bool find_size(Oracle *o, Rng *r, float *x, double *score, uint64_t budget, uint64_t *asked, double unit, double *size, Err *e)
+{
+    static const double sizes[] = { 0.05, 0.1, 0.2, 0.4 };
+    double              range = o->high - o->low, best = told(score, *asked, o->classes, unit);
+    for (size_t i = 0; i < len_of(sizes) && *asked + 2 * PROBES <= budget; i++, *asked += PROBES) {
+        for (uint64_t n = *asked; n < *asked + PROBES; n++)
+            small_question(o, r, sizes[i] * range, x + n * o->features);
+        if (!ask_all(o, x + *asked * o->features, PROBES, score + *asked * o->classes, e))
+            return false;
+        double value = told(score + *asked * o->classes, PROBES, o->classes, unit);
+        if (value > best)
+            best = value, *size = sizes[i] * range;
+    }
+    return true;
+}
+
 bool attack_extract(Arena *a, Pool *pool, Oracle *o, const Matrix *known, uint64_t budget, uint64_t seed, Extraction *out, Err *e)
 {
     Rng      r = rng_of(seed);
-    uint64_t before = o->queries, probes = budget < PROBES ? budget : PROBES;
+    uint64_t before = o->queries, asked = budget < PROBES ? budget : PROBES;
+    double   size = 0.02 * (o->high - o->low);
     float   *x = arena_get(a, budget, o->features * sizeof *x);
     double  *score = arena_get(a, budget, o->classes * sizeof *score);
     *out = (Extraction){ 0 };
@@ -253,18 +306,22 @@ bool attack_extract(Arena *a, Pool *pool, Oracle *o, const Matrix *known, uint64
         return err_set(e, E_USAGE, "an extraction needs at least 2 queries, 2 classes and a range of input numbers");
     if (x == NULL || score == NULL)
         return err_nomem(e);
-    for (uint64_t i = 0; i < budget; i++)
-        small_question(o, &r, x + i * o->features);
-    if (!ask_all(o, x, probes, score, e))
+    for (uint64_t i = 0; i < asked; i++)
+        small_question(o, &r, size, x + i * o->features);
+    if (!ask_all(o, x, asked, score, e))
         return false;
-    out->seen = released_of(score, probes, o->classes);
+    out->seen = released_of(score, asked, o->classes);
     bool all = out->seen.shown == o->classes;
+    if (all && out->seen.unit > 0 && !find_size(o, &r, x, score, budget, &asked, out->seen.unit, &size, e))
+        return false;
+    for (uint64_t i = asked; all && i < budget; i++)
+        small_question(o, &r, size, x + i * o->features);
     if (!all)
-        surrogate_questions(o, known, &r, probes, budget, x);
-    if (!ask_all(o, x + probes * o->features, budget - probes, score + probes * o->classes, e))
+        surrogate_questions(o, known, &r, asked, budget, x);
+    if (!ask_all(o, x + asked * o->features, budget - asked, score + asked * o->classes, e))
         return false;
     out->queries = o->queries - before;
-    return all ? solve(a, pool, o, x, score, budget, out, e) : surrogate(a, pool, o, x, score, budget, seed, out, e);
+    return all ? solve(a, pool, o, x, score, budget, size, out, e) : surrogate(a, pool, o, x, score, budget, seed, out, e);
 }
 
 bool attack_agreement(Arena *a, Oracle *o, const Mlp *stolen, const Matrix *rows, double *share, Err *e)
