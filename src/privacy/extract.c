@@ -261,7 +261,9 @@ static void surrogate_questions(const Oracle *o, const Matrix *known, Rng *r, ui
             random_question(o, r, x + i * o->features);
 }
 
-/* How much more the log-ratios of scores vary by the questions than by rounding, over the classes. */
+/* How much more the log-ratios of scores vary by the questions than by rounding, over the classes.  A score that was rounded
+ * away leaves a logarithm that may be off by several. */
+enum { LOST = 9 };
 static double told(const double *score, size_t rows, size_t classes, double unit)
 {
     size_t base = base_of(score, rows, classes);
@@ -270,7 +272,7 @@ static double told(const double *score, size_t rows, size_t classes, double unit
         double s1 = 0, s2 = 0, error = 0;
         for (size_t i = 0; k != base && i < rows; i++) {
             double p = fmax(score[i * classes + k], least), q = fmax(score[i * classes + base], least), v = log(p / q);
-            s1 += v, s2 += v * v, error += unit * unit / 12 * (1 / (p * p) + 1 / (q * q));
+            s1 += v, s2 += v * v, error += unit * unit / 12 * (1 / (p * p) + 1 / (q * q)) + (fmin(p, q) < 1.5 * unit ? LOST : 0);
         }
         sum += k != base ? log((s2 - s1 * s1 / (double)rows + 1e-12) / error) : 0;
     }
@@ -294,34 +296,47 @@ static bool find_size(Oracle *o, Rng *r, float *x, double *score, uint64_t budge
     return true;
 }
 
+typedef struct Questions {
+    float   *x;
+    double  *score, size;
+    uint64_t asked;
+} Questions;
+
+/* The first few, small as for a model that shows all; they tell what is released. */
+static bool probe(Oracle *o, Rng *r, Questions *q, uint64_t budget, Released *seen, Err *e)
+{
+    uint64_t n = budget < PROBES ? budget : PROBES;
+    q->size = 0.02 * (o->high - o->low);
+    for (uint64_t i = 0; i < n; i++)
+        small_question(o, r, q->size, q->x + i * o->features);
+    if (!ask_all(o, q->x, n, q->score, e))
+        return false;
+    q->asked = n;
+    *seen = released_of(q->score, n, o->classes);
+    return seen->shown < o->classes || seen->unit == 0 || find_size(o, r, q->x, q->score, budget, &q->asked, seen->unit, &q->size, e);
+}
+
 bool attack_extract(Arena *a, Pool *pool, Oracle *o, const Matrix *known, uint64_t budget, uint64_t seed, Extraction *out, Err *e)
 {
-    Rng      r = rng_of(seed);
-    uint64_t before = o->queries, asked = budget < PROBES ? budget : PROBES;
-    double   size = 0.02 * (o->high - o->low);
-    float   *x = arena_get(a, budget, o->features * sizeof *x);
-    double  *score = arena_get(a, budget, o->classes * sizeof *score);
+    Rng       r = rng_of(seed);
+    uint64_t  before = o->queries;
+    Questions q = { arena_get(a, budget, o->features * sizeof(float)), arena_get(a, budget, o->classes * sizeof(double)), 0, 0 };
     *out = (Extraction){ 0 };
     if (budget < 2 || o->classes < 2 || !(o->low < o->high))
         return err_set(e, E_USAGE, "an extraction needs at least 2 queries, 2 classes and a range of input numbers");
-    if (x == NULL || score == NULL)
+    if (q.x == NULL || q.score == NULL)
         return err_nomem(e);
-    for (uint64_t i = 0; i < asked; i++)
-        small_question(o, &r, size, x + i * o->features);
-    if (!ask_all(o, x, asked, score, e))
+    if (!probe(o, &r, &q, budget, &out->seen, e))
         return false;
-    out->seen = released_of(score, asked, o->classes);
     bool all = out->seen.shown == o->classes;
-    if (all && out->seen.unit > 0 && !find_size(o, &r, x, score, budget, &asked, out->seen.unit, &size, e))
-        return false;
-    for (uint64_t i = asked; all && i < budget; i++)
-        small_question(o, &r, size, x + i * o->features);
+    for (uint64_t i = q.asked; all && i < budget; i++)
+        small_question(o, &r, q.size, q.x + i * o->features);
     if (!all)
-        surrogate_questions(o, known, &r, asked, budget, x);
-    if (!ask_all(o, x + asked * o->features, budget - asked, score + asked * o->classes, e))
+        surrogate_questions(o, known, &r, q.asked, budget, q.x);
+    if (!ask_all(o, q.x + q.asked * o->features, budget - q.asked, q.score + q.asked * o->classes, e))
         return false;
     out->queries = o->queries - before;
-    return all ? solve(a, pool, o, x, score, budget, size, out, e) : surrogate(a, pool, o, x, score, budget, seed, out, e);
+    return all ? solve(a, pool, o, q.x, q.score, budget, q.size, out, e) : surrogate(a, pool, o, q.x, q.score, budget, seed, out, e);
 }
 
 bool attack_agreement(Arena *a, Oracle *o, const Mlp *stolen, const Matrix *rows, double *share, Err *e)

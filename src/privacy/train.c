@@ -82,15 +82,19 @@ static bool layers_ok(const TrainOptions *o, Err *e)
     return ok || err_set(e, E_USAGE, "at most %d hidden layers of 1 to %d units are wanted", MLP_LAYERS_MAX - 1, MLP_WIDTH_MAX);
 }
 
+static bool scale_ok(const TrainOptions *o, Err *e)
+{
+    bool rise = isfinite(o->low) && isfinite(o->high) && (float)(o->high - o->low) > 0;
+    return o->scale != SCALE_FIXED || rise || err_set(e, E_USAGE, "columns are scaled from LOW to HIGH, two numbers that rise");
+}
+
 static bool options_ok(const TrainOptions *o, uint64_t rows, Err *e)
 {
     if (!(o->l2 >= 0) || !(o->rate > 0) || !(o->momentum >= 0 && o->momentum < 1) || !(o->dropout >= 0 && o->dropout < 1))
         return err_set(e, E_USAGE, "l2 >= 0, rate > 0, 0 <= momentum < 1 and 0 <= dropout < 1 are wanted");
     if (o->batch < 1 || o->batch > TRAIN_BATCH_MAX || o->epochs < 1 || o->epochs > 100000)
         return err_set(e, E_USAGE, "a batch of 1 to %d rows and 1 to 100000 epochs are wanted", TRAIN_BATCH_MAX);
-    if (o->scale == SCALE_FIXED && (!isfinite(o->low) || !isfinite(o->high) || !((float)(o->high - o->low) > 0)))
-        return err_set(e, E_USAGE, "columns are scaled from LOW to HIGH, two numbers that rise");
-    return layers_ok(o, e) && private_ok(o, rows, e);
+    return layers_ok(o, e) && scale_ok(o, e) && private_ok(o, rows, e);
 }
 
 double train_rate(const TrainOptions *o, uint64_t rows) { return (double)o->batch / (double)rows; }
