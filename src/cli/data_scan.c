@@ -205,6 +205,8 @@ static bool find_wrong_labels(Scan *s, Err *e)
         err_set(e, E_USAGE, "%s: which are the labels?", s->path);
         return err_hint(e, "--labels COLUMN for CSV, --labels FILE for npy and IDX");
     }
+    if (!labels_few(&s->m, e))
+        return err_in(e, "%s", s->path);
     if (!probabilities(s, &p, e))
         return false;
     if (!labels_find(s->a, &s->m, p, how, &s->noise, e))

@@ -2,7 +2,7 @@
 #include "cli/data_scan.h"
 #include "base/file.h"
 
-enum { PIECE = 1 << 20 };
+enum { PIECE = 1 << 20, JOINT_CLASSES = 256 };
 
 /* scikit-learn's score_samples is ours with the other sign. */
 static double shown(const Scan *s, double score) { return s->sklearn ? -score : score; }
@@ -133,7 +133,7 @@ static void put_issue(const Scan *s, const LabelIssue *v, JsonOut *w)
     json_close(w, '}');
 }
 
-/* The joint as shares of all rows: noise[given][true]. */
+/* The joint as shares of all rows: joint[given][true].  With many classes it would be most of the answer, and empty. */
 static void put_joint(const Scan *s, JsonOut *w)
 {
     json_key(w, "classes"), json_open(w, '[');
@@ -189,7 +189,7 @@ static bool print_json(const Scan *s)
     for (size_t i = 0; i < s->flagged; i++)
         s->by_labels ? put_issue(s, &s->noise.v[i], &w) : put_outlier(s, &s->odd.v[i], &w);
     json_close(&w, ']');
-    if (s->by_labels)
+    if (s->by_labels && s->m.classes <= JOINT_CLASSES)
         put_joint(s, &w);
     return json_finish(&w);
 }

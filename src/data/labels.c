@@ -10,6 +10,13 @@
 /* Columns whose ranges lie within this factor are in one unit; a tenth of them may be narrower, as the edges of pictures are. */
 static const double same_unit = 10;
 
+bool labels_few(const Matrix *m, Err *e)
+{
+    if (m->classes <= CONFIDENT_CLASSES_MAX)
+        return true;
+    return err_set(e, E_LIMIT, "%zu different labels among %" PRIu64 " rows, at most %d can be judged; is this a label?", m->classes, m->rows, CONFIDENT_CLASSES_MAX);
+}
+
 /* ---- probabilities */
 
 static bool read_probabilities(Arena *a, Str file, const Matrix *m, double **out, Err *e)

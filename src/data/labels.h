@@ -26,6 +26,8 @@ typedef struct LabelNoise {
     double      noise;                                 /* share of wrong labels, by estimate: off the joint's diagonal */
 } LabelNoise;
 
+/* That the labels are classes at all: E_LIMIT above CONFIDENT_CLASSES_MAX. */
+bool labels_few(const Matrix *m, Err *e);
 /* rows * classes probabilities from an npy file whose columns are the classes in their order. */
 bool labels_probabilities(Arena *a, const char *npy, const Matrix *m, double **out, Err *e);
 /* Shares of the labels of the nearest other rows. */

@@ -249,6 +249,7 @@ def test_columns_of_other_units_do_not_drown_the_rest(moat, tmp_path):
     ("a,y\n1,0\n2,1\n", ["--labels", "y", "--probabilities", "no.npy"], 3, "no.npy"),
     ("a,y\n1,0\n2,1\n", ["--labels", "y", "--probabilities", "p.npy"], 3, "2 rows of 2 classes are needed"),
     ("a,y\n1,0\n2,1\n3,2\n", ["--labels", "y", "--probabilities", "p.npy"], 3, "is no probability"),
+    ("a,y\n" + "".join(f"{i},{i}\n" for i in range(5000)), ["--labels", "y"], 3, "is this a label?"),
     ("a,y\n1,0\n2,1\n", ["--labels", "y", "--contamination", "0.1"], 2, "of the isolation forest"),
     ("a,y\n1,0\n2,1\n", ["--labels", "y", "--prune", "all"], 2, "--prune is noise-rate, class or both"),
 ])
