@@ -50,14 +50,19 @@ static bool words_ok(Err *e)
     return one_of("detector", detector, detectors, 2, e) && one_of("prune", prune, prunes, 3, e) && one_of("missing", missing, hows, 2, e) && one_of("format", format, formats, 2, e);
 }
 
-/* Options of one detector, or one way, that were given to another. */
-static bool fit_together(Err *e)
+/* Options of one detector that were given to the other. */
+static bool fits_detector(Err *e)
 {
     bool of_labels = strcmp(detector, "labels") == 0;
     if (of_labels && (load_file != NULL || save_file != NULL || contamination != NULL || strcmp(format, "moat") != 0))
         return err_set(e, E_USAGE, "--load, --save, --contamination and --format are of the isolation forest, not of --detector labels");
-    if (!of_labels && probabilities_file != NULL)
-        return err_set(e, E_USAGE, "--probabilities goes with --detector labels");
+    return of_labels || probabilities_file == NULL || err_set(e, E_USAGE, "--probabilities goes with --detector labels");
+}
+
+static bool fit_together(Err *e)
+{
+    if (!fits_detector(e))
+        return false;
     if (load_file != NULL && (trees != FOREST_TREES || samples != NULL || seed != 0 || save_file != NULL))
         return err_set(e, E_USAGE, "--load brings a forest: --trees, --max-samples, --seed and --save are for fitting one");
     if (only.n > 0 && ignore.n > 0)
