@@ -68,23 +68,27 @@ static bool product(Reader *r, uint64_t *out)
     return true;
 }
 
+static Str leading_digits(Str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            s.n = i;
+    return s;
+}
+
 /* "<f4", "|S10", "<U3", "<M8[ns]", "|O", "?". */
 static bool code(Reader *r, Str s, uint64_t *item)
 {
     while (s.n != 0 && strchr("<>|=", s.p[0]) != NULL)
         s = str_from(s, 1);
-    Str      digits = str_from(s, 1);
+    Str      digits = leading_digits(str_from(s, 1));
     uint64_t n = 1;
-    char     kind = s.n ? s.p[0] : '\0';
-    for (size_t i = 0; i < digits.n; i++)
-        if (digits.p[i] < '0' || digits.p[i] > '9')
-            digits.n = i;
-    if (kind == '\0' || strchr("?bBhHiIlLqQefdguFDGcSUaVmMO", kind) == NULL || (digits.n != 0 && !str_u64(digits, &n)))
+    if (s.n == 0 || memchr("?bBhHiIlLqQefdguFDGcSUaVmMO", s.p[0], 27) == NULL || (digits.n != 0 && !str_u64(digits, &n)))
         return bad(r, "the type is not one of NumPy's");
-    r->objects |= kind == 'O';
-    if (kind == 'O' || (digits.n == 0 && strchr("?bBSUaV", kind) == NULL))
+    r->objects |= s.p[0] == 'O';
+    if (s.p[0] == 'O' || (digits.n == 0 && memchr("?bBSUaV", s.p[0], 7) == NULL))
         n = 8;                                         /* one-letter codes without a size are not written by NumPy */
-    return !__builtin_mul_overflow(n, (uint64_t)(kind == 'U' ? 4 : 1), item) || bad(r, "a size overflows");
+    return !__builtin_mul_overflow(n, (uint64_t)(s.p[0] == 'U' ? 4 : 1), item) || bad(r, "a size overflows");
 }
 
 static bool type(Reader *r, uint64_t *item);

@@ -158,20 +158,22 @@ static Str until_nul(Str s, unsigned *odd)
     return (Str){ s.p ? s.p : "", n };
 }
 
+static bool has_data(TarKind k) { return k == TAR_FILE || k == TAR_SPARSE; }
+
 static void member(Tar *t, const Head *h, const Extra *x, TarEntry *out)
 {
+    Str name = x->name.p ? x->name : t->global_path.n ? t->global_path : h->name;
     *out = (TarEntry){ .at = t->at };
-    out->name = until_nul(x->name.p ? x->name : t->global_path.n ? t->global_path : h->name, &out->odd);
+    out->name = until_nul(name, &out->odd);
     out->link = until_nul(x->link.p ? x->link : h->link, &out->odd);
     out->kind = x->sparse ? TAR_SPARSE : kind_of(h->type, out->name);
-    bool     empty = out->kind == TAR_SYMLINK || out->kind == TAR_HARDLINK || out->kind == TAR_FOLDER || out->kind == TAR_OTHER;
-    uint64_t size = x->sized ? x->size : h->size;
+    uint64_t size = !has_data(out->kind) ? 0 : x->sized ? x->size : h->size;
     if (x->sized && x->size != h->size && h->size != 0)
         out->odd |= TAR_SIZE_TWICE;
-    out->data = data_of(t, empty ? 0 : size);
-    if (!empty && out->data.n < size)
+    out->data = data_of(t, size);
+    if (out->data.n < size)
         out->odd |= TAR_OUTSIDE;
-    skip(t, empty ? 0 : size);
+    skip(t, size);
 }
 
 static bool all_zero(const Tar *t)

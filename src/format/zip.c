@@ -165,52 +165,56 @@ static bool read_directory(Reader *r, uint64_t at, uint64_t base, uint64_t count
 /* ---- end records */
 
 typedef struct End {
-    uint64_t at, size, offset, count, body;            /* body: where the end records begin, with those of zip64 */
+    uint64_t at, size, offset, count, end;             /* end: behind its comment                             */
+    uint64_t body;                                     /* where the end records begin, with those of zip64    */
+    uint64_t shift;                                    /* bytes that seem to stand in front of the archive    */
+    bool     plain, moved, wide;
 } End;
 
-static void read_end64(Reader *r, End *x)
+static bool read_end64(Str file, End *x)
 {
-    if (x->at < FIND64_SIZE || !is_at(r->file, x->at - FIND64_SIZE, FIND64))
-        return;
-    Cur c = cur_of(slice(r->file, x->at - FIND64_SIZE + 8, 8));
+    if (x->at < FIND64_SIZE || !is_at(file, x->at - FIND64_SIZE, FIND64))
+        return false;
+    Cur c = cur_of(slice(file, x->at - FIND64_SIZE + 8, 8));
     uint64_t at = cur_u64(&c), near = x->at - FIND64_SIZE - END64_SIZE;
-    if (!is_at(r->file, at, END64) && x->at >= FIND64_SIZE + END64_SIZE && is_at(r->file, near, END64))
+    if (!is_at(file, at, END64) && x->at >= FIND64_SIZE + END64_SIZE && is_at(file, near, END64))
         at = near;                                     /* bytes in front moved everything */
-    if (!is_at(r->file, at, END64))
-        return;
-    c = cur_of(str_from(r->file, at));
+    if (!is_at(file, at, END64))
+        return false;
+    c = cur_of(str_from(file, at));
     cur_skip(&c, 32);
     x->count = cur_u64(&c), x->size = cur_u64(&c), x->offset = cur_u64(&c);
     x->body = at < x->at ? at : x->body;
-    r->z->zip64 = true;
+    return true;
 }
 
-/* The directory where the record says, and where it must be if bytes were put in front of the archive. */
-static bool read_bases(Reader *r, const End *x)
+/* The directory is where the record says (plain), or where it must be if bytes were put in front of the archive (moved). */
+static End read_end(Str file, uint64_t at)
 {
-    uint64_t sum = 0, shifted = UINT64_MAX;
-    if (!__builtin_add_overflow(x->size, x->offset, &sum) && sum <= x->body)
-        shifted = x->body - sum;
-    bool   plain = is_at(r->file, x->offset, CENTRAL), moved = shifted != 0 && shifted != UINT64_MAX && is_at(r->file, x->offset + shifted, CENTRAL);
-    if (x->count == 0 && !plain && !moved)
-        return true;
-    r->z->ends += plain + moved;
-    r->z->missing |= !plain && !moved;
-    return (!plain || read_directory(r, x->offset, 0, x->count)) && (!moved || read_directory(r, x->offset + shifted, shifted, x->count));
+    Cur      c = cur_of(str_from(file, at));
+    End      x = { .at = at, .body = at };
+    uint64_t sum;
+    cur_skip(&c, 10);
+    x.count = cur_u16(&c), x.size = cur_u32(&c), x.offset = cur_u32(&c);
+    x.end = at + END_SIZE + cur_u16(&c);
+    x.wide = read_end64(file, &x);
+    if (!__builtin_add_overflow(x.size, x.offset, &sum) && sum <= x.body)
+        x.shift = x.body - sum;
+    x.plain = is_at(file, x.offset, CENTRAL);
+    x.moved = x.shift != 0 && is_at(file, x.offset + x.shift, CENTRAL);
+    return x;
 }
 
 static bool read_one_end(Reader *r, uint64_t at)
 {
-    Cur c = cur_of(str_from(r->file, at));
-    End x = { .at = at, .body = at };
-    cur_skip(&c, 10);
-    x.count = cur_u16(&c), x.size = cur_u32(&c), x.offset = cur_u32(&c);
-    uint16_t comment = cur_u16(&c);
-    read_end64(r, &x);
-    uint64_t end = at + END_SIZE + comment;
-    if (end > r->z->end && end <= r->file.n)
-        r->z->end = end, r->z->comment = slice(r->file, at + END_SIZE, comment);
-    return read_bases(r, &x);
+    End  x = read_end(r->file, at);
+    Zip *z = r->z;
+    z->zip64 |= x.wide;
+    if (x.end > z->end && x.end <= r->file.n)
+        z->end = x.end, z->comment = slice(r->file, at + END_SIZE, x.end - at - END_SIZE);
+    z->ends += x.plain + x.moved;
+    z->missing |= x.count != 0 && !x.plain && !x.moved;
+    return (!x.plain || read_directory(r, x.offset, 0, x.count)) && (!x.moved || read_directory(r, x.offset + x.shift, x.shift, x.count));
 }
 
 static uint64_t ends_from(Str file) { return file.n > END_SIZE + COMMENT_MAX ? file.n - END_SIZE - COMMENT_MAX : 0; }
@@ -228,8 +232,15 @@ static uint64_t end_before(Str file, uint64_t limit)
 
 bool zip_ends(Str file)
 {
-    Str tail = str_from(file, ends_from(file));
-    return tail.n >= END_SIZE && memmem(tail.p, tail.n, END, 4) != NULL;
+    Str         tail = str_from(file, ends_from(file));
+    const char *p = tail.p;
+    /* Four bytes can be chance: an end record must lead to a directory, or end the file. */
+    while (tail.n >= END_SIZE && (p = memmem(p, (size_t)(tail.p + tail.n - p), END, 4)) != NULL) {
+        End x = read_end(file, (uint64_t)(p++ - file.p));
+        if (x.plain || x.moved || (x.count == 0 && x.end == file.n))
+            return true;
+    }
+    return false;
 }
 
 /* An archive stored in the archive brings its own end record; whoever opens the member reads that one. */

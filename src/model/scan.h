@@ -1,7 +1,7 @@
 /* scan.h - what a scan of a model file says, and the hands it goes through.
  *
- *     scan.c          opens files, starts the sandboxed worker, collects what it says       (the parent)
- *     scan_walk.c     finds out by content what the bytes are, goes into containers          (the worker)
+ *     scan.c          opens files, starts sandboxed workers (scan_crew.c), collects what they say   (the parent)
+ *     scan_walk.c     finds out by content what the bytes are, goes into containers   (the worker: scan_box.h, scan_walk.h)
  *     scan_pickle.c   judges pickles: globals by tier, calls by shape
  *
  * format/ parses and never judges; here is the judging.  Allow-list first: what is not known to be safe is not clean. */

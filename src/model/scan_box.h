@@ -29,6 +29,7 @@ typedef struct BoxFile {
 typedef struct Box {
     int      out;                                      /* the pipe                                     */
     volatile uint32_t *at;                             /* the shared number of the file being judged   */
+    int      parent;                                   /* process that must be alive still          */
     uint64_t largest;                                  /* size of the largest file                     */
     unsigned seconds;                                  /* of CPU, all files together                   */
 } Box;

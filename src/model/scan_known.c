@@ -15,7 +15,7 @@ static const struct {
     { "elf", 0, 4, "\x7f" "ELF" },          { "mach-o", 0, 4, "\xcf\xfa\xed\xfe" }, { "mach-o", 0, 4, "\xca\xfe\xba\xbe" },
     { "rknn", 0, 4, "RKNN" },               { "catboost", 0, 4, "CBM1" },      { "xgboost", 0, 4, "binf" },
     { "r data", 0, 5, "RDX2\n" },           { "r data", 0, 5, "RDX3\n" },      { "r data", 0, 5, "RDA2\n" }, { "r data", 0, 5, "RDA3\n" },
-    { "r data", 0, 5, "X\n\0\0\0" },        { "r data", 0, 2, "A\n" },         { "tensorrt", 0, 4, "ptrt" }, { "tensorrt", 0, 4, "ftrt" },
+    { "r data", 0, 5, "X\n\0\0\0" },        { "r data", 0, 4, "A\n2\n" }, { "r data", 0, 4, "A\n3\n" },         { "tensorrt", 0, 4, "ptrt" }, { "tensorrt", 0, 4, "ftrt" },
     { "mxnet", 0, 8, "\x12\x01\0\0\0\0\0\0" }, { "sqlite", 0, 15, "SQLite format 3" }, { "parquet", 0, 4, "PAR1" },
     { "arrow", 0, 6, "ARROW1" },            { "image", 0, 8, "\x89PNG\r\n\x1a\n" }, { "image", 0, 3, "\xff\xd8\xff" },
     { "image", 0, 4, "GIF8" },              { "pdf", 0, 5, "%PDF-" },          { "age", 0, 21, "age-encryption.org/v1" },
@@ -26,22 +26,38 @@ static const struct {
 
 /* The numbers of the fields at the top of a protobuf message, as bits; 0 when it is none.  Its beginning is enough. */
 enum { FIELDS_MAX = 32 };
+
+static uint64_t varint(Cur *c)
+{
+    uint64_t v = 0;
+    uint8_t  b = 0x80;
+    for (unsigned shift = 0; b & 0x80 && shift < 63; shift += 7)
+        b = cur_u8(c), v |= (uint64_t)(b & 0x7f) << shift;
+    return v;
+}
+
+/* The number of one field below 16, skipped; 0 when it is none. */
+static unsigned field(Cur *c)
+{
+    uint8_t key = cur_u8(c);
+    switch (key & 7) {
+    case 0: varint(c); break;
+    case 1: cur_skip(c, 8); break;
+    case 2: cur_skip(c, varint(c)); break;
+    case 5: cur_skip(c, 4); break;
+    default: return 0;
+    }
+    return c->bad || key & 0x80 ? 0 : key >> 3;
+}
+
 static uint32_t top_fields(Str s)
 {
     Cur      c = cur_of(s);
     uint32_t seen = 0;
-    for (unsigned n = 0; n < FIELDS_MAX && cur_left(&c) != 0; n++) {
-        uint8_t  key = cur_u8(&c), b = 0x80;
-        uint64_t length = 0;
-        for (unsigned shift = 0; b & 0x80 && shift < 63 && (key & 7) != 1 && (key & 7) != 5 && !c.bad; shift += 7)
-            b = cur_u8(&c), length |= (uint64_t)(b & 0x7f) << shift;
-        if (c.bad || key & 0x80 || key >> 3 == 0 || (key & 7) == 3 || (key & 7) == 4 || (key & 7) > 5)
+    for (unsigned n = 0, number; n < FIELDS_MAX && cur_left(&c) != 0; n++) {
+        if ((number = field(&c)) == 0)
             return 0;
-        seen |= 1u << (key >> 3 & 31);
-        uint64_t skip = (key & 7) == 2 ? length : (key & 7) == 1 ? 8 : (key & 7) == 5 ? 4 : 0;
-        if (skip > cur_left(&c))
-            return 0;
-        cur_skip(&c, skip);
+        seen |= 1u << number;
     }
     return seen;
 }

@@ -181,26 +181,34 @@ static void judge_rest(Walk *w, const Item *it, uint64_t end, Judged *j)
  * or, for what is something else already, that it does harm. */
 typedef enum { IF_ANYTHING, IF_IT_ENDS, IF_HARMFUL } When;
 
+static bool counts(When when, const Item *it, ScanVerdict v, uint64_t end)
+{
+    bool whole = end > 1 && end <= it->bytes.n && it->bytes.p[end - 1] == '.' && v != SCAN_BROKEN;
+    return when == IF_ANYTHING || v == SCAN_MALICIOUS || (whole && when == IF_IT_ENDS);
+}
+
+static PickleHome home_of(const Item *it)
+{
+    return is_legacy_torch(it->bytes) ? PICKLE_TORCH_LEGACY : is_joblib(it->bytes) ? PICKLE_JOBLIB : it->torch != NULL ? PICKLE_TORCH_ZIP : PICKLE_PLAIN;
+}
+
 static bool judge_pickle(Walk *w, const Item *it, When when, Judged *j)
 {
     defer_arena Arena *a = arena_new(SCAN_ARENA);
-    Held               h = { .a = a };
+    Held               h = { .a = a }, plain = { .a = a };
+    PickleHome         home = home_of(it);
     uint64_t           end;
     if (a == NULL)
         return false;
-    PickleHome  home = is_legacy_torch(it->bytes) ? PICKLE_TORCH_LEGACY : is_joblib(it->bytes) ? PICKLE_JOBLIB :
-                       it->torch != NULL ? PICKLE_TORCH_ZIP : PICKLE_PLAIN;
     ScanVerdict v = run_pickle(&h, it, 0, home, &end);
-    bool        whole = end > 1 && end <= it->bytes.n && it->bytes.p[end - 1] == '.' && v != SCAN_BROKEN;
-    if (v != SCAN_MALICIOUS && when != IF_ANYTHING && !(whole && when == IF_IT_ENDS))
+    if (!counts(when, it, v, end))
         return false;
     j->format = home_format(home);
     release(w, j, &h, v);
     if (home != PICKLE_TORCH_LEGACY && v < SCAN_MALICIOUS)
         judge_rest(w, it, end, j);
     /* pickle.load takes the same file and reads joblib's arrays as opcodes. */
-    Held plain = { .a = a };
-    if (home == PICKLE_JOBLIB && run_pickle(&plain, it, 0, PICKLE_PLAIN, &end) == SCAN_MALICIOUS && v != SCAN_MALICIOUS)
+    if (home == PICKLE_JOBLIB && v != SCAN_MALICIOUS && run_pickle(&plain, it, 0, PICKLE_PLAIN, &end) == SCAN_MALICIOUS)
         release(w, j, &plain, SCAN_MALICIOUS);
     return true;
 }
@@ -260,7 +268,7 @@ bool walk_wants_all(const Item *it)
 /* ---- names that promise something else */
 
 typedef struct Promise {
-    const char *end, *formats;                         /* what may stand there, separated by blanks; the first word of a format counts */
+    const char *end, *format;                          /* how a format's name must begin for files that end so */
 } Promise;
 
 static const Promise promises[] = {
@@ -282,8 +290,10 @@ static bool loads(const char *format)
 /* Only what loaders act upon matters: a pickle called README.txt, not a text called data.npy. */
 static void judge_name(Walk *w, const Item *it, Judged *j)
 {
+    if (!loads(j->format))
+        return;
     for (size_t i = 0; i < len_of(promises); i++)
-        if (str_ends(it->name, str(promises[i].end)) && loads(j->format) && strncmp(j->format, promises[i].formats, strlen(promises[i].formats)) != 0)
+        if (str_ends(it->name, str(promises[i].end)) && strncmp(j->format, promises[i].format, strlen(promises[i].format)) != 0)
             walk_hit(w, j, it, RULE_MISNAMED, 0, "named %s, but it is: %s", promises[i].end, j->format);
 }
 
@@ -346,7 +356,7 @@ static void judge_bytes(Walk *w, const Item *it, Judged *j)
     } else if (judge_kinds(w, it, j)) {
         const char *format = j->format;                /* tar begins with a name, which may be a pickle's beginning */
         if (may_be_pickle(it->bytes))
-            judge_pickle(w, it, IF_HARMFUL, j);
+            judge_pickle(w, it, sure ? IF_ANYTHING : IF_HARMFUL, j);
         j->format = format;
     } else if (!((sure || may_be_pickle(it->bytes)) && judge_pickle(w, it, sure || named_pickle(it->name) ? IF_ANYTHING : IF_IT_ENDS, j))) {
         judge_other(w, it, j);

@@ -183,10 +183,12 @@ static void row(Archive *r, const Item *m, const char *format, ScanVerdict v, co
     rate(r->j, v, "a member is %s: %s", scan_verdict_name(v), why);
 }
 
+static bool says_encrypted(const ZipEntry *x) { return (x->listed.flags | x->local.flags) & ZIP_FLAG_ENCRYPTED; }
+
 /* A member that says it is encrypted and is not is a trick: strict readers stop there, torch goes on. */
 static bool truly_encrypted(const ZipEntry *x, const ZipView *v, Str plain)
 {
-    return (x->listed.flags | x->local.flags) & ZIP_FLAG_ENCRYPTED && !right_crc(v, plain) &&
+    return says_encrypted(x) && !right_crc(v, plain) &&
            !(plain.n >= 2 && (uint8_t)plain.p[0] == 0x80 && plain.p[1] >= 2 && plain.p[1] <= 5);
 }
 
@@ -197,7 +199,7 @@ static void judge_plain(Archive *r, const ZipEntry *x, const ZipView *v, Item *m
         row(r, m, "encrypted", SCAN_UNSCANNABLE, "encrypted");
         return;
     }
-    if ((x->listed.flags | x->local.flags) & ZIP_FLAG_ENCRYPTED)
+    if (says_encrypted(x))
         walk_hit(r->w, r->j, m, RULE_HEADER, x->at + 7, "member says it is encrypted and is not");
     else if (whole && small && !m->tensor && !right_crc(v, m->bytes) && !(x->odd & ZIP_UNLISTED))
         walk_hit(r->w, r->j, m, RULE_HEADER, x->at + 15, "member's checksum is wrong");
@@ -206,36 +208,42 @@ static void judge_plain(Archive *r, const ZipEntry *x, const ZipView *v, Item *m
 
 static bool bomb(uint64_t packed, uint64_t size) { return size >= SCAN_BOMB_MIN && size / SCAN_RATIO_MAX > packed; }
 
+/* Unpacks its beginning, and all of it when that is needed to judge it. */
+static UnpackEnd unpack_member(Archive *r, const ZipView *v, Item *m, UnpackKind k, Buf *b)
+{
+    uint64_t  room = SCAN_LIVE_MAX - r->w->live, left = SCAN_TOTAL_MAX - r->w->total;
+    UnpackEnd end = unpack(k, v->data, SCAN_PEEK < room ? SCAN_PEEK : room, b, NULL);
+    m->bytes = buf_view(b), m->size = v->size > b->n ? v->size : b->n;
+    if (end == UNPACK_LIMIT && (v->size <= SCAN_WHOLE || r->w->deep || walk_wants_all(m))) {
+        b->n = 0;
+        end = unpack(k, v->data, room < left ? room : left, b, NULL);
+        m->bytes = buf_view(b), m->size = b->n + (end == UNPACK_LIMIT);
+    }
+    if (end == UNPACK_CUT && k == UNPACK_ZIP_LZMA && b->n == v->size)
+        end = UNPACK_DONE;                             /* its end needs no mark */
+    if (end == UNPACK_DONE)
+        m->size = b->n;
+    return end;
+}
+
 static void judge_packed(Archive *r, const ZipEntry *x, const ZipView *v, Item *m, UnpackKind k)
 {
-    Walk         *w = r->w;
     defer_buf Buf b = { 0 };
-    uint64_t      room = SCAN_LIVE_MAX - w->live, left = SCAN_TOTAL_MAX - w->total;
-    UnpackEnd     end = unpack(k, v->data, SCAN_PEEK < room ? SCAN_PEEK : room, &b, NULL);
-    m->bytes = buf_view(&b), m->size = v->size > b.n ? v->size : b.n;
-    if (end == UNPACK_LIMIT && (v->size <= SCAN_WHOLE || w->deep || walk_wants_all(m))) {
-        b.n = 0;
-        end = unpack(k, v->data, room < left ? room : left, &b, NULL);
-        m->bytes = buf_view(&b);
-        m->size = b.n + (end == UNPACK_LIMIT);
-    }
+    UnpackEnd     end = unpack_member(r, v, m, k, &b);
+    bool          bad = end != UNPACK_DONE && end != UNPACK_LIMIT;
     if (bomb(v->data.n, m->size))
-        walk_hit(w, r->j, m, RULE_BOMB, x->at + 1, "member unpacks to %" PRIu64 " times its size", m->size / (v->data.n ? v->data.n : 1));
-    bool done = end == UNPACK_DONE || (end == UNPACK_CUT && k == UNPACK_ZIP_LZMA && b.n == v->size);
-    if (done)
-        m->size = b.n;
-    bool bad = !done && end != UNPACK_LIMIT;
-    if (bad && (x->listed.flags | x->local.flags) & ZIP_FLAG_ENCRYPTED) {
+        walk_hit(r->w, r->j, m, RULE_BOMB, x->at + 1, "member unpacks to %" PRIu64 " times its size", m->size / (v->data.n ? v->data.n : 1));
+    if (bad && says_encrypted(x)) {
         row(r, m, "encrypted", SCAN_UNSCANNABLE, "encrypted");
         return;
     }
-    w->live += b.n, w->total += b.n;
-    judge_plain(r, x, v, m, done);
-    w->live -= b.n;
+    r->w->live += b.n, r->w->total += b.n;
+    judge_plain(r, x, v, m, end == UNPACK_DONE);
+    r->w->live -= b.n;
     if (bad)
         rate(r->j, end == UNPACK_MEMORY ? SCAN_UNSCANNABLE : SCAN_BROKEN, "a member's packed data are not valid");
-    else if (done && b.n != v->size && !(x->odd & ZIP_UNLISTED))
-        walk_hit(w, r->j, m, RULE_HEADER, x->at + 1, "member does not have the size it says");
+    else if (end == UNPACK_DONE && b.n != v->size && !(x->odd & ZIP_UNLISTED))
+        walk_hit(r->w, r->j, m, RULE_HEADER, x->at + 1, "member does not have the size it says");
 }
 
 static void judge_view(Archive *r, const ZipEntry *x, const ZipView *v, Item m)

@@ -46,7 +46,7 @@ static int status_after(void (*what)(void))
         return -1;
     pid_t pid = fork();
     if (pid == 0) {
-        Box b = { .out = ends[1], .at = &at, .largest = 0, .seconds = 5 };
+        Box b = { .out = ends[1], .at = &at, .parent = getppid(), .largest = 0, .seconds = 5 };
         if (!box_enter(&b, NULL, 0, NULL))
             _exit(99);
         what();
@@ -93,7 +93,7 @@ static Str frames_of(const char *path, char *room, size_t size)
     BoxFile f = { fd, (uint64_t)lseek(fd, 0, SEEK_END), S("x.pkl") };
     pid_t   pid = fork();
     if (pid == 0) {
-        Box b = { .out = ends[1], .at = &at, .largest = f.size, .seconds = 5 };
+        Box b = { .out = ends[1], .at = &at, .parent = getppid(), .largest = f.size, .seconds = 5 };
         if (!box_enter(&b, &f, 1, NULL))
             _exit(99);
         box_work(&b, &f, 1, false);
