@@ -106,6 +106,8 @@ static const Cmd cmds[] = {
       "Each step's map, signed statement and record are held against each other. An edge that was inferred is said to be.\n"
       "  moat data trace train:17",
       NULL, 0, data_trace_cmd },
+    { "lineage", "[DATASET|FILE]", "the steps that made rows, oldest first",
+      "  moat data lineage\n  moat data lineage train --openlineage", data_lineage_opts, DATA_LINEAGE_OPTS, data_lineage_cmd },
     { "who-uses", "SOURCE", "datasets and models that hold rows of a source, a file or a dataset",
       "Rows of unknown origin count as possible.\n  moat data who-uses lake\n  moat data who-uses s3://lake/march.csv --rows 10-20",
       data_who_uses_opts, DATA_WHO_USES_OPTS, data_who_uses_cmd },

@@ -19,6 +19,7 @@ int data_filter_cmd(int argc, char **argv);
 int data_sample_cmd(int argc, char **argv);
 int data_split_cmd(int argc, char **argv);
 int data_trace_cmd(int argc, char **argv);
+int data_lineage_cmd(int argc, char **argv);
 int data_who_uses_cmd(int argc, char **argv);
 int data_revoke_cmd(int argc, char **argv);
 int data_prove_cmd(int argc, char **argv);
@@ -35,6 +36,7 @@ enum {
     DATA_FILTER_OPTS = 3,
     DATA_SAMPLE_OPTS = 5,
     DATA_SPLIT_OPTS = 4,
+    DATA_LINEAGE_OPTS = 1,
     DATA_WHO_USES_OPTS = 1,
     DATA_REVOKE_OPTS = 2,
     DATA_PROVE_OPTS = 2,
@@ -50,6 +52,7 @@ extern const Opt data_import_opts[DATA_IMPORT_OPTS];
 extern const Opt data_filter_opts[DATA_FILTER_OPTS];
 extern const Opt data_sample_opts[DATA_SAMPLE_OPTS];
 extern const Opt data_split_opts[DATA_SPLIT_OPTS];
+extern const Opt data_lineage_opts[DATA_LINEAGE_OPTS];
 extern const Opt data_who_uses_opts[DATA_WHO_USES_OPTS];
 extern const Opt data_revoke_opts[DATA_REVOKE_OPTS];
 extern const Opt data_prove_opts[DATA_PROVE_OPTS];

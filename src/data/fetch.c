@@ -107,7 +107,9 @@ bool fetch(const Fetch *how, Fetched *out, Err *e)
     return ok && (!out->facts.bad || err_nomem(e));
 }
 
+/* An object's key may hold anything, and an address of S3 has no user and no query. */
 Str fetch_public(Arena *a, const char *uri)
 {
-    return strstr(uri, "://") != NULL ? uri_public(a, str(uri)) : arena_str(a, str(uri));
+    bool plain = strstr(uri, "://") == NULL || str_starts(str(uri), S("s3://"));
+    return plain ? arena_str(a, str(uri)) : uri_public(a, str(uri));
 }

@@ -340,14 +340,14 @@ def test_kill_9_during_import_leaves_the_old_or_the_new(moat, data, project):
     data("commit", "raw")
     was = now = (project / "data/raw.csv").read_bytes()
     killed, version = 0, 1
-    for k in range(24):
+    for k in range(16):
         now = was + b"".join(b"%d,new %d,1,a\n" % (100000 + i, k) for i in range(3000))
         (project / "lake.csv").write_bytes(now)
-        killed += kill_at(moat, project, .004 + .003 * k, ["data", "import", "lake", "raw"])
+        killed += kill_at(moat, project, .004 + .004 * k, ["data", "import", "lake", "raw"])
         sound(moat, project, range(version, version + 2), [was, now])
         version = fields(data("log", "raw", "--json"))["version"]
         was = (project / "data/raw.csv").read_bytes()
-    assert killed >= 5
+    assert killed >= 3
     data("import", "lake", "raw")
     data("verify", "raw")
     assert fields(data("trace", "raw:5000", "--json"))["steps"][1]["name"] == "lake"
@@ -397,7 +397,7 @@ def test_a_program_that_fails_leaves_no_trace(data, project, tmp_path):
 
 @pytest.mark.parametrize("verb", ["import", "run"])
 def test_killed_before_any_step_that_writes(moat, data, project, verb):
-    """SIGKILL at every rename and fsync of the command in turn: always the old version or the new one."""
+    """SIGKILL at every rename and every fifth fsync of the command in turn: always the old version or the new one."""
     if shutil.which("strace") is None:
         pytest.skip("needs strace")
     if moat.path.parent.name == "asan":
@@ -407,8 +407,8 @@ def test_killed_before_any_step_that_writes(moat, data, project, verb):
     was = (project / "data/raw.csv").read_bytes()
     args = {"import": ["data", "import", "lake", "raw"], "run": ["data", "run", "--in", "lake.csv", "--out", "raw", "--key", "id", "--", "cp", "{in}", "{out}"]}[verb]
     env = {**os.environ, "HOME": str(moat.home)}
-    for call, most in [("rename", 12), ("fsync", 14)]:
-        for k in range(1, most):
+    for call, most in [("rename", 14), ("fsync", 50)]:
+        for k in range(1, most, 1 if call == "rename" else 5):
             now = was + b"%d,%s %d,1,a\n" % (10 ** 6, call.encode(), k)
             (project / "lake.csv").write_bytes(now)
             done = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", f"inject={call}:signal=KILL:when={k}", moat.path, *args], cwd=project, env=env,
