@@ -332,6 +332,20 @@ bool rowmap_parse(Str bytes, RowMap *m, Err *e)
 
 /* ---- asking */
 
+/* The k-th row that was not dropped: as many of the dropped lie before it as have no more than k kept ones before them. */
+static uint64_t kept_among(const Rising *dropped, uint64_t k)
+{
+    uint64_t least = 0, most = dropped->n;
+    while (least < most) {
+        uint64_t mid = least + (most - least) / 2;
+        if (rising_at(dropped, mid) - mid <= k)
+            least = mid + 1;
+        else
+            most = mid;
+    }
+    return k + least;
+}
+
 static uint64_t id_at(const RowMap *m, uint64_t i)
 {
     Walk    w = walk_of(m);
@@ -342,6 +356,8 @@ static uint64_t id_at(const RowMap *m, uint64_t i)
         return bits_select(m->body, i);
     if (m->kind == MAP_SELECT && m->form == 1)
         return rising_at(&m->rising, i);
+    if (m->kind == MAP_SELECT)
+        return kept_among(&m->rising, i);
     while (walk_next(&w, &s))
         if (i < w.done)
             return s.from == NOWHERE ? NOWHERE : s.from + (i - (w.done - s.rows));

@@ -2,8 +2,8 @@
  *
  *     "MOATMAP1", u8 kind, u64 out rows, u32 inputs, for each {root 32 bytes, u64 rows}, u64 payload length, payload,
  *     SHA-256 of all before; integers little-endian, varints LEB128
- *     payload   evidence:  u8 0, varint count, varints length << 2 | evidence            runs, or
- *                          u8 1, two bits an output row                                  whichever is shorter
+ *     payload   evidence:  u8 0, varint count, varints length << 2 | evidence            runs, while they are few,
+ *                          u8 1, two bits an output row                                  or each row's own
  *               runs 1     varint count, for each: varint input, zigzag varint start less the end of the run before (of
  *                          another input: less 0), varint length; input == inputs: rows of unknown origin
  *               select 2   u8 0 a bit for each input row | 1 the kept rows | 2 the dropped rows, both as bits.h's rising sequences

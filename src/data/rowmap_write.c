@@ -10,6 +10,8 @@ typedef struct Shape {                                 /* what the edges look li
     bool            rising, any;                       /* strictly, and each known; any row known */
 } Shape;
 
+enum { RUNS_FEW = 64 };
+
 /* ---- evidence: rows of unknown origin go on with what was before them */
 
 static unsigned code_at(const Shape *s, uint64_t i, unsigned before) { return s->from[i] == NOWHERE ? before : s->evidence[i]; }
@@ -39,9 +41,10 @@ static void put_evidence(Buf *out, const Shape *s)
 {
     defer_buf Buf runs = { 0 };
     uint64_t      count = evidence_runs(s, &runs);
+    bool          packed = runs.n > RUNS_FEW && runs.n > s->rows / 32;   /* many runs are slow to ask, so two bits a row pay */
     out->bad |= runs.bad;
-    buf_byte(out, runs.n > s->rows / 4);
-    if (runs.n > s->rows / 4) {
+    buf_byte(out, packed);
+    if (packed) {
         bits_put(out, s->rows, 2, packed_code, s);
         return;
     }
