@@ -117,26 +117,36 @@ static bool cell_of(sqlite3_stmt *s, int i, char number[static NUMBER_TEXT], Str
     return true;
 }
 
+typedef struct Cells {                                 /* room for one row */
+    Str  *cell;
+    char (*number)[NUMBER_TEXT];
+    int   n;
+} Cells;
+
+static bool each_row(sqlite3 *db, sqlite3_stmt *s, const Cells *c, Table *t, Err *e)
+{
+    int rc;
+    while ((rc = sqlite3_step(s)) == SQLITE_ROW) {
+        for (int i = 0; i < c->n; i++)
+            if (!cell_of(s, i, c->number[i], &c->cell[i], e))
+                return false;
+        if (!put_row(t, c->cell, (size_t)c->n, e))
+            return false;
+    }
+    return rc == SQLITE_DONE || err_set(e, E_IO, "%s", sqlite3_errmsg(db));
+}
+
 static bool read_rows(sqlite3 *db, sqlite3_stmt *s, Table *t, Err *e)
 {
-    static const int most = COLUMNS_MAX;
-    int   n = sqlite3_column_count(s), rc;
-    char (*number)[NUMBER_TEXT] = n > 0 && n <= most ? malloc((size_t)n * sizeof *number) : NULL;
-    Str  *cell = n > 0 && n <= most ? malloc((size_t)n * sizeof *cell) : NULL;
-    bool  ok = number != NULL && cell != NULL;
-    if (!ok)
-        err_set(e, E_USAGE, "the query gives %d columns", n);
-    for (int i = 0; ok && i < n; i++)
-        cell[i] = str(sqlite3_column_name(s, i));
-    ok = ok && put_names(t, cell, (size_t)n, e);
-    while (ok && (rc = sqlite3_step(s)) != SQLITE_DONE) {
-        if (rc != SQLITE_ROW)
-            ok = err_set(e, E_IO, "%s", sqlite3_errmsg(db));
-        for (int i = 0; ok && i < n; i++)
-            ok = cell_of(s, i, number[i], &cell[i], e);
-        ok = ok && put_row(t, cell, (size_t)n, e);
-    }
-    free(number), free(cell);
+    Cells c = { .n = sqlite3_column_count(s) };
+    if (c.n < 1 || c.n > COLUMNS_MAX)
+        return err_set(e, E_USAGE, "the query gives %d columns", c.n);
+    c.cell = calloc((size_t)c.n, sizeof *c.cell), c.number = calloc((size_t)c.n, sizeof *c.number);
+    bool ok = (c.cell != NULL && c.number != NULL) || err_nomem(e);
+    for (int i = 0; ok && i < c.n; i++)
+        c.cell[i] = str(sqlite3_column_name(s, i));
+    ok = ok && put_names(t, c.cell, (size_t)c.n, e) && each_row(db, s, &c, t, e);
+    free(c.cell), free(c.number);
     return ok;
 }
 

@@ -42,3 +42,15 @@ uint32_t join_find(const Join *j, Hash128 h)
     uint32_t slot = slot_of(j, h);
     return j->head[slot] == NO_ROW ? NO_ROW : slot;
 }
+
+Hash128 *join_leaves(const RowSet *in, uint32_t inputs, uint64_t total, Err *e)
+{
+    Hash128 *h = malloc((total + 1) * sizeof *h);
+    uint64_t at = 0;
+    if (h == NULL)
+        return err_nomem(e), NULL;
+    for (uint32_t k = 0; k < inputs; at += in[k++].rows)
+        if (in[k].rows)
+            memcpy(h + at, rowset_leaf(&in[k]), in[k].rows * sizeof *h);
+    return h;
+}

@@ -23,4 +23,7 @@ uint32_t join_find(const Join *j, Hash128 h);
 /* Whether the chain at `slot` has one row only. */
 static inline bool join_single(const Join *j, uint32_t slot) { return j->next[j->head[slot]] == NO_ROW; }
 
+/* The leaves of all inputs one after the other, `total` in all.  Owned: free().  NULL when out of memory. */
+Hash128 *join_leaves(const RowSet *in, uint32_t inputs, uint64_t total, Err *e);
+
 #endif

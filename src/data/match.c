@@ -11,19 +11,10 @@ typedef struct Match {
     uint8_t        *used, *doubt;                      /* by input row; by output row: several would fit */
 } Match;
 
-static uint32_t input_of(const MatchAsk *ask, uint64_t id, uint64_t *row)
-{
-    uint32_t k = 0;
-    for (; k + 1 < ask->inputs && id >= ask->in[k].rows; k++)
-        id -= ask->in[k].rows;
-    *row = id;
-    return k;
-}
-
 static Str input_row(const MatchAsk *ask, uint64_t id)
 {
     uint64_t row;
-    uint32_t k = input_of(ask, id, &row);
+    uint32_t k = match_input(ask, id, &row);
     return rowset_row(&ask->in[k], row);
 }
 
@@ -110,18 +101,6 @@ static bool pick_all(Match *t, Chains *c, const Hash128 *asked, Evidence how)
 
 /* ---- exact */
 
-static Hash128 *all_leaves(const MatchAsk *ask, uint64_t total, Err *e)
-{
-    Hash128 *h = malloc((total + 1) * sizeof *h);
-    uint64_t at = 0;
-    if (h == NULL)
-        return err_nomem(e), NULL;
-    for (uint32_t k = 0; k < ask->inputs; at += ask->in[k++].rows)
-        if (ask->in[k].rows)
-            memcpy(h + at, rowset_leaf(&ask->in[k]), ask->in[k].rows * sizeof *h);
-    return h;
-}
-
 static void exact_rows(Match *t, Join *j)
 {
     const Hash128 *leaf = rowset_leaf(t->ask->out);
@@ -141,7 +120,7 @@ static void exact_rows(Match *t, Join *j)
 static bool by_content(Match *t, Err *e)
 {
     Join     j = { 0 };
-    Hash128 *h = all_leaves(t->ask, t->total, e);
+    Hash128 *h = join_leaves(t->ask->in, t->ask->inputs, t->total, e);
     bool     ok = h != NULL && join_begin(&j, h, (uint32_t)t->total, e);
     if (ok)
         exact_rows(t, &j);
@@ -237,7 +216,7 @@ static bool names_rows(const Join *j, const Hash128 *leaf)
 static bool most_alike(Match *t, uint64_t i, uint64_t id, size_t key)
 {
     uint64_t row;
-    size_t   same = 0, n = 0, k = input_of(t->ask, id, &row);
+    size_t   same = 0, n = 0, k = match_input(t->ask, id, &row);
     columns_split(&t->columns, rowset_row(t->ask->out, i), t->columns.field);
     columns_split(&t->columns, rowset_row(&t->ask->in[k], row), t->columns.other);
     for (size_t c = 0; c < t->columns.n; c++) {
@@ -280,7 +259,7 @@ static bool found_key(Match *t, Err *e)
 {
     enum { TRIED_MAX = 64 };
     bool     yes = false, ok = true;
-    Hash128 *leaf = all_leaves(t->ask, t->total, e);
+    Hash128 *leaf = join_leaves(t->ask->in, t->ask->inputs, t->total, e);
     if (leaf == NULL)
         return false;
     for (size_t c = 0; ok && !yes && c < t->columns.n && c < TRIED_MAX && t->ask->out->column != NULL; c++) {
@@ -363,7 +342,7 @@ static void fill_gap(Match *t, uint64_t i, uint64_t end)
     if (i < 2 || end + 1 >= t->m->rows || !follows(t, i - 2, i - 1) || !follows(t, end, end + 1))
         return;
     uint64_t p = t->m->from[i - 1], q = t->m->from[end], row;
-    if (q <= p || q - p != end - i + 1 || input_of(t->ask, p, &row) != input_of(t->ask, q, &row))
+    if (q <= p || q - p != end - i + 1 || match_input(t->ask, p, &row) != match_input(t->ask, q, &row))
         return;
     for (uint64_t id = p + 1; id < q; id++)
         if (t->used[id])
@@ -434,57 +413,4 @@ void matched_free(Matched *m)
 {
     free(m->from), free(m->evidence), free(m->is_copy), free(m->changed);
     *m = (Matched){ 0 };
-}
-
-static Str field_at(Str row, size_t column)
-{
-    Str field = { 0 };
-    for (size_t i = 0; i <= column; i++)
-        if (!row_field(&row, &field))
-            return (Str){ 0 };
-    return field;
-}
-
-bool match_differs(const MatchAsk *ask, const Matched *m, uint64_t i, size_t c)
-{
-    uint64_t row;
-    if (m->from[i] == NOWHERE || ask->out->columns == 0)
-        return false;
-    uint32_t k = input_of(ask, m->from[i], &row);
-    size_t   there = c;
-    if (ask->out->column != NULL && ask->in[k].column != NULL)
-        there = rowset_column(&ask->in[k], ask->out->column[c]);
-    if (there == SIZE_MAX || there >= ask->in[k].columns)
-        return false;
-    return !cells_equal(field_at(rowset_row(ask->out, i), c), field_at(rowset_row(&ask->in[k], row), there));
-}
-
-/* Marks the dropped rows of the chain at `slot` when another of it is used. */
-static void judge_equals(const Join *j, uint32_t slot, uint8_t *fate)
-{
-    bool used = false;
-    for (uint32_t k = j->head[slot]; k != NO_ROW; k = j->next[k])
-        used |= fate[k] == FATE_USED;
-    for (uint32_t k = j->head[slot]; used && k != NO_ROW; k = j->next[k])
-        if (fate[k] == FATE_DROPPED)
-            fate[k] = FATE_DUPLICATE;
-}
-
-bool match_fates(const RowSet *in, uint32_t inputs, uint8_t *fate, uint64_t count[static FATES], Err *e)
-{
-    MatchAsk ask = { .in = in, .inputs = inputs };
-    uint64_t total = 0;
-    Join     j = { 0 };
-    for (uint32_t k = 0; k < inputs; k++)
-        total += in[k].rows;
-    Hash128 *h = all_leaves(&ask, total, e);
-    bool     ok = h != NULL && join_begin(&j, h, (uint32_t)total, e);
-    for (uint64_t slot = 0; ok && slot <= j.mask; slot++)
-        if (j.head[slot] != NO_ROW)
-            judge_equals(&j, (uint32_t)slot, fate);
-    for (uint64_t i = 0; ok && i < total; i++)
-        count[fate[i]]++;
-    join_free(&j);
-    free(h);
-    return ok;
 }

@@ -4,6 +4,15 @@
 #include "data/join.h"
 #include "format/json.h"
 
+uint32_t match_input(const MatchAsk *ask, uint64_t id, uint64_t *row)
+{
+    uint32_t k = 0;
+    for (; k + 1 < ask->inputs && id >= ask->in[k].rows; k++)
+        id -= ask->in[k].rows;
+    *row = id;
+    return k;
+}
+
 /* More digits than a double holds for sure are compared as text. */
 enum { DIGITS_MAX = 15, LITERAL_MAX = 40 };
 

@@ -5,6 +5,9 @@
 
 #define NO_COLUMN UINT32_MAX
 
+/* Which input a row of all inputs lies in, and its number there. */
+uint32_t match_input(const MatchAsk *ask, uint64_t id, uint64_t *row);
+
 typedef struct Columns {
     size_t    n;                                       /* of the output; 0: rows without fields               */
     uint32_t *in;                                      /* [input * n + column]: its number there or NO_COLUMN */

@@ -14,24 +14,37 @@ const char *place_kind_name(PlaceKind k)
 
 /* ---- places */
 
+/* `absent` says that nothing is there; only an output may be. */
+static bool look_at(const RowPlace *at, bool is_output, bool *absent, Err *e)
+{
+    struct stat st;
+    *absent = stat(at->path, &st) != 0 && errno == ENOENT;
+    if (*absent)
+        return is_output;
+    if (stat(at->path, &st) != 0)
+        return err_set(e, E_IO, "%s: %m", at->path);
+    return S_ISREG(st.st_mode) || err_set(e, E_USAGE, "%s: is not one file; rows are followed through csv, lines, npy and idx files", at->path);
+}
+
+static bool nothing_there(const Pipeline *p, const RowPlace *at, Err *e)
+{
+    if (at->dataset != NULL || strchr(at->path, '/') != NULL)
+        return err_set(e, E_IO, "%s: %s", at->path, strerror(ENOENT));
+    err_set(e, E_USAGE, "'%s' is neither a dataset of %s nor a file", at->path, p->file);
+    return err_hint(e, "moat map shows the datasets");
+}
+
 bool place_of(Arena *a, const Pipeline *p, const char *arg, bool is_output, RowPlace *out, Err *e)
 {
-    struct stat    st;
+    bool           absent = false;
     const Dataset *d = pipeline_dataset(p, str(arg));
     *out = (RowPlace){ .name = arena_str(a, str(arg)), .kind = d ? PLACE_DATASET : PLACE_FILE, .dataset = d };
     out->path = d ? pipeline_path(p, d->path) : out->name.p;
     if (out->path == NULL)
         return err_nomem(e);
     out->rows = rows_kind(d ? d->format : S(""), str(out->path));
-    bool there = stat(out->path, &st) == 0;
-    if (!there && errno == ENOENT && d == NULL && !is_output && strchr(arg, '/') == NULL) {
-        err_set(e, E_USAGE, "'%s' is neither a dataset of %s nor a file", arg, p->file);
-        return err_hint(e, "moat map shows the datasets");
-    }
-    if (!there && !(is_output && errno == ENOENT))
-        return err_set(e, E_IO, "%s: %m", out->path);
-    if (there && !S_ISREG(st.st_mode))
-        return err_set(e, E_USAGE, "%s: is not one file; rows are followed through csv, lines, npy and idx files", out->path);
+    if (!look_at(out, is_output, &absent, e))
+        return absent ? nothing_there(p, out, e) : false;
     return out->rows != ROWS_FILES || err_set(e, E_USAGE, "%s: has no rows that moat knows; csv, lines, npy or idx have", out->path);
 }
 
