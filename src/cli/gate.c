@@ -20,6 +20,14 @@ static const Cmd cmds[] = {
       "  moat gate schema check schema.json\n"
       "  moat gate schema test schema.json good.json bad.json",
       NULL, 0, gate_schema },
+    { "calibrate", "ENDPOINT", "learn what honest queries look like, so that probing, stealing and fooling the model shows",
+      "Three scores a query, added up by client, by chain of like queries and together: near an earlier query, far from the benign\n"
+      "ones, odd to an isolation forest. What an alarm does is `detect: { action: record | degrade | block }` of the endpoint.\n\n"
+      "  moat gate calibrate predict --benign inputs.npy --image 28x28",
+      gate_calibrate_opts, GATE_CALIBRATE_OPTS, gate_calibrate },
+    { "replay", "FILE --detector FILE", "try recorded queries on a detector; one verdict a line",
+      "  moat gate replay queries.npy --detector .moat/detect/predict.detector --clients each",
+      gate_replay_opts, GATE_REPLAY_OPTS, gate_replay },
 };
 
 const Noun noun_gate = { "gate", "put models behind a gateway that only lets through what they expect", cmds, len_of(cmds) };

@@ -32,6 +32,8 @@ const RecordRow record_table[RECORD_KINDS] = {
         "a signing key was made; the subject is its key id" },
     [RECORD_GATE_KEY] = { "gate.key", "name, action, id, scopes",
         "an API key was made, rotated or revoked" },
+    [RECORD_GATE_CALIBRATE] = { "gate.calibrate", "name, model, rows, rate_bound",
+        "the query detector of an endpoint was calibrated for a model; the subject is the detector" },
     [RECORD_GATE_START] = { "gate.start", "listen, policy, endpoints",
         "the gateway started; the subject is its compiled policy" },
     [RECORD_GATE_STOP] = { "gate.stop", "listen, policy, endpoints",

@@ -96,7 +96,11 @@ const KeyRow key_table[] = {
     { "endpoints", "scope", KEY_TEXT, NULL, NULL, IN(Endpoint, scope), "scope a key must hold; default: the endpoint's name", "gate" },
     { "endpoints", "limits", KEY_LIMITS, NULL, NULL, IN(Endpoint, limits), "rate limits, all of which hold", "gate" },
     { "endpoints", "output", KEY_GROUP, NULL, NULL, NO_FIELD, "what of an answer gets out", "gate" },
+    { "endpoints", "detect", KEY_GROUP, NULL, NULL, NO_FIELD, "the detector that watches its queries; see moat gate calibrate", "gate" },
     { "endpoints", "record", KEY_GROUP, NULL, NULL, NO_FIELD, "what of a request goes into its event, for monitors", "watch" },
+
+    { "endpoints.detect", "action", KEY_CHOICE, "off", "off|record|degrade|block", IN(Endpoint, detect_action), "what an alarm does to the client: nothing but an event, answers without scores, or 403", "gate" },
+    { "endpoints.detect", "image", KEY_TEXT, NULL, NULL, IN(Endpoint, detect_image), "inputs are pictures of this size: 28x28", "gate" },
 
     { "endpoints.record", "features", KEY_CHOICE, "none", "all|sampled|none", IN(Endpoint, record_features), "the first row of its input", "watch" },
     { "endpoints.record", "share", KEY_REAL, "0.1", NULL, IN(Endpoint, record_share), "sampled: of how many requests, 0 to 1", "watch" },

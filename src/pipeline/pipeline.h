@@ -86,6 +86,7 @@ typedef struct Endpoint {
     uint64_t top_k;                                    /* 0: off */
     int64_t  round;                                    /* decimals; -1: off */
     bool     label_only;
+    Str      detect_action, detect_image;              /* off | record | degrade | block; WIDTHxHEIGHT, or empty */
     Str      record_features, record_prediction;       /* all | sampled | none; released | computed | none */
     double   record_share;                             /* of the requests, when features are sampled       */
 } Endpoint;
