@@ -44,7 +44,7 @@ obj      = $(patsubst %.c,$B/%.o,$(1))
 # The nginx module fits one version of nginx only, so its headers live in a folder of that name.
 MODULE     := $B/ngx_http_moat_module.so
 NGINX      := build/nginx-$(subst :,_,$(shell dpkg-query -W -f '$${Version}' nginx 2>/dev/null))
-NGINX_CORE := $(filter src/base/% src/format/% src/crypto/% src/finding/% src/pipeline/% src/gate/% src/spool/%,$(LIB))
+NGINX_CORE := $(filter src/base/% src/format/% src/crypto/% src/finding/% src/pipeline/% src/gate/% src/spool/% src/num/%,$(LIB))
 
 .PHONY: all run test check fuzz fuzz-all bench install clean
 all: $B/moat $(MODULE)

@@ -22,6 +22,7 @@
 #include "gate/key.h"
 #include "gate/policy.h"
 #include "gate/slots.h"
+#include "gate/watchman.h"
 
 enum { GATE_CREDENTIALS_MAX = 4 };
 
@@ -68,6 +69,8 @@ size_t    gate_body_size(const GateEndpoint *ep);
 /* `memory` is the caller's (a request pool) and needs no clearing and no freeing.  `v` is borrowed until the end; it goes
  * on from gate_head's. */
 GateBody *gate_body_begin(const GateEndpoint *ep, void *memory, GateVerdict *v);
+/* Before the first byte: this detector sees every row, and gate_body_end() does what the endpoint's policy says of an alarm. */
+void      gate_body_watch(GateBody *b, const Watchman *w);
 /* Any cut.  False as soon as the verdict is a refusal (in *v); further bytes need not be fed. */
 bool      gate_body_feed(GateBody *b, Str bytes);
 /* After the last byte.  False: refused. */
@@ -76,6 +79,9 @@ uint64_t  gate_body_bytes(const GateBody *b);
 /* Of a body that was let in, its first row for the event; NULL when the policy does not want it.  Call it once, after
  * gate_body_end(); *text is borrowed and empty when there is no such row. */
 const Features *gate_body_features(GateBody *b, Str *text);
+
+/* What the detector saw; NULL when nobody watched. */
+const Watched *gate_body_watched(const GateBody *b);
 
 /* ---- the answer */
 
@@ -92,6 +98,7 @@ typedef struct GateResponse {
 /* PASS: the bytes go through untouched (control off, not a 2xx, 304, HEAD).  LOOK: they go through, and the event wants to
  * know what they said: keep a copy of at most GATE_LOOK_MAX bytes for gate_response_look().  HOLD: collect the body, at most
  * RESP_MAX bytes (more: gate_refuse(v, GATE_RESPONSE_SIZE)), then gate_response_end().  REFUSE: 502, *v says why. */
+/* With v->coarse the control is stricter than the endpoint's: no scores. */
 GateResponseAction gate_response_begin(const GateEndpoint *ep, const GateResponse *r, GateVerdict *v);
 /* The controlled body into `out` (cleared first; keep one per worker).  False: 502. */
 bool gate_response_end(const GateEndpoint *ep, Str body, Buf *out, RespInfo *info, GateVerdict *v);

@@ -179,6 +179,21 @@ static bool read_record(const Reader *r, const Json *node, GateEndpoint *ep)
     return true;
 }
 
+/* Policies of before this member have no detector. */
+static bool read_detect(const Reader *r, const Json *node, GateEndpoint *ep)
+{
+    static const char *const keys[] = { "action", "file" }, *const actions[] = { "off", "record", "degrade", "block" };
+    const Json *o = json_get(node, "detect");
+    size_t      action;
+    if (o == NULL)
+        return true;
+    if (!only(r, o, keys, len_of(keys), "detect") || !choice(r, o, "action", actions, len_of(actions), &action) ||
+        !text(r, o, "file", 4096, &ep->detector_path))
+        return false;
+    ep->detect = (DetectAction)action;
+    return true;
+}
+
 static bool read_headers(const Reader *r, const Json *node, GateEndpoint *ep)
 {
     static const struct { const char *name; unsigned bit; } known[] = {
@@ -274,7 +289,7 @@ static bool read_schema(const Reader *r, const Json *node, GateEndpoint *ep)
 static bool read_endpoint(Reader *r, const Json *node, GateEndpoint *ep)
 {
     static const char *const keys[] = { "name", "route", "methods", "format", "model", "model_sha256", "upstream", "content_types",
-                                        "max_body", "keys", "key_headers", "scope", "limits", "output", "record", "body_schema" };
+                                        "max_body", "keys", "key_headers", "scope", "limits", "output", "record", "detect", "body_schema" };
     static const char *const formats[] = { "json", "tf-serving", "kserve-v1", "kserve-v2" };
     static const char *const required[] = { "off", "required" };
     size_t format, keys_required;
@@ -289,7 +304,7 @@ static bool read_endpoint(Reader *r, const Json *node, GateEndpoint *ep)
     ep->format = (GateFormat)format;
     ep->keys_required = keys_required == 1;
     return read_route(r, node, ep) && read_methods(r, node, ep) && read_types(r, node, ep) && read_headers(r, node, ep) &&
-           read_model(r, node, ep) && read_limits(r, node, ep) && read_control(r, node, ep) && read_record(r, node, ep) && read_schema(r, node, ep);
+           read_model(r, node, ep) && read_limits(r, node, ep) && read_control(r, node, ep) && read_record(r, node, ep) && read_detect(r, node, ep) && read_schema(r, node, ep);
 }
 
 /* ---- the set */

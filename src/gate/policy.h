@@ -6,6 +6,7 @@
 #ifndef POLICY_H
 #define POLICY_H
 #include "crypto/digest.h"
+#include "gate/detect.h"
 #include "gate/gcra.h"
 #include "gate/respctl.h"
 #include "gate/verdict.h"
@@ -19,6 +20,7 @@ enum { GATE_ENDPOINTS_MAX = 4096, GATE_BODY_MAX = 1 << 30, POLICY_FILE_MAX = 64 
 /* What of a request and its answer goes into the event. */
 typedef enum { RECORD_NONE, RECORD_SAMPLED, RECORD_ALL } RecordFeatures;
 typedef enum { PREDICTION_NONE, PREDICTION_RELEASED, PREDICTION_COMPUTED } RecordPrediction;
+typedef enum { DETECT_OFF, DETECT_RECORD, DETECT_DEGRADE, DETECT_BLOCK } DetectAction;
 typedef struct RecordPolicy {
     RecordFeatures   features;
     double           share;                            /* RECORD_SAMPLED: of the requests, 0 to 1 */
@@ -53,6 +55,9 @@ typedef struct GateEndpoint {
     size_t     limit_count;
     RespPolicy control;
     RecordPolicy record;
+    DetectAction detect;                               /* what an alarm of its detector does              */
+    Str        detector_path;                          /* the calibrated model; the adapter reads it ...  */
+    const DetectModel *detector;                       /* ... into here; NULL: nobody watches             */
     Str        allow;                                  /* the Allow header of a 405 */
 } GateEndpoint;
 

@@ -76,6 +76,45 @@ static void put_record(JsonOut *w, const Endpoint *ep)
     json_close(w, '}');
 }
 
+enum { DETECTOR_MAX = 1 << 30 };
+
+/* The detector is there, reads, and was calibrated for the model that answers now. */
+static bool detector_fits(const Pipeline *p, const Endpoint *ep, const char *path, Err *e)
+{
+    Str                file;
+    DetectModel        m;
+    Digest             now, any = { 0 };
+    const Model       *model = pipeline_model(p, ep->model);
+    const char        *model_path = model != NULL && model->path.n > 0 ? pipeline_path(p, model->path) : NULL;
+    struct stat        st;
+    bool               is_file = model_path != NULL && stat(model_path, &st) == 0 && S_ISREG(st.st_mode);
+    defer_arena Arena *own = arena_new(DETECTOR_MAX);
+    if (own == NULL)
+        return err_nomem(e);
+    if (!file_read(own, path, DETECTOR_MAX, &file, e) || !detect_read(own, file, &m, e))
+        return false;
+    if (digest_eq(&m.model, &any) || !is_file)
+        return true;
+    return sha256_file(model_path, &now, NULL, e) && (digest_eq(&now, &m.model) || err_set(e, E_DENIED, "%s was calibrated for another model", path));
+}
+
+static bool put_detect(JsonOut *w, const Pipeline *p, const Endpoint *ep, Arena *a, Err *e)
+{
+    bool  on = ep->detect_action.n > 0 && !str_is(ep->detect_action, "off");
+    char *path = on ? pipeline_state(p, arena_printf(a, "detect/%.*s.detector", STR(ep->part.name))) : NULL, *full = NULL;
+    if (on && (path == NULL || !detector_fits(p, ep, path, e) || (full = realpath(path, NULL)) == NULL)) {
+        err_in(e, "%.*s.detect", STR(ep->part.id));
+        return err_hint(e, "moat gate calibrate %.*s", STR(ep->part.name));
+    }
+    json_key(w, "detect");
+    json_open(w, '{');
+    json_member(w, "action", on ? ep->detect_action : S("off"));
+    json_member(w, "file", str(full));
+    json_close(w, '}');
+    free(full);
+    return true;
+}
+
 /* The digest of a model that is one file and is here; a folder, or a model that lives elsewhere, has none. */
 static void put_model(JsonOut *w, const Pipeline *p, const Endpoint *ep)
 {
@@ -133,6 +172,8 @@ static bool put_endpoint(JsonOut *w, const Pipeline *p, const Endpoint *ep, Aren
     put_limits(w, ep);
     put_output(w, ep);
     put_record(w, ep);
+    if (!put_detect(w, p, ep, a, e))
+        return false;
     if (!put_schema(w, p, ep, a, e))
         return false;
     json_close(w, '}');

@@ -8,6 +8,17 @@ static GateResponseAction refuse(GateVerdict *v, GateReason r)
     return RESPONSE_REFUSE;
 }
 
+/* Without scores for whom the detector holds for an attacker; where nobody knows which numbers are scores, whole numbers. */
+static RespPolicy control_of(const GateEndpoint *ep, const GateVerdict *v)
+{
+    RespPolicy p = ep->control;
+    if (v->coarse && ep->format == FORMAT_JSON)
+        p.round = 0;
+    else if (v->coarse)
+        p.label_only = true;
+    return p;
+}
+
 /* A short JSON answer of a format that says where the scores are. */
 static bool worth_a_look(const GateEndpoint *ep, const GateResponse *r)
 {
@@ -17,10 +28,11 @@ static bool worth_a_look(const GateEndpoint *ep, const GateResponse *r)
 
 GateResponseAction gate_response_begin(const GateEndpoint *ep, const GateResponse *r, GateVerdict *v)
 {
-    bool has_body = !r->head && r->status != 204 && r->status != 304;
+    bool       has_body = !r->head && r->status != 204 && r->status != 304;
+    RespPolicy control = control_of(ep, v);
     if (!has_body || r->status < 200 || r->status > 299)
         return RESPONSE_PASS;
-    if (!respctl_on(&ep->control))
+    if (!respctl_on(&control))
         return worth_a_look(ep, r) ? RESPONSE_LOOK : RESPONSE_PASS;
     if (!encoding_is_identity(r->content_encoding))
         return refuse(v, GATE_RESPONSE_ENCODING);
@@ -33,10 +45,11 @@ GateResponseAction gate_response_begin(const GateEndpoint *ep, const GateRespons
 
 bool gate_response_end(const GateEndpoint *ep, Str body, Buf *out, RespInfo *info, GateVerdict *v)
 {
-    Err e = { 0 };
+    Err        e = { 0 };
+    RespPolicy control = control_of(ep, v);
     out->n = 0;
     v->checks |= CHECK_OUTPUT;
-    if (respctl_apply(&ep->control, body, out, info, &e))
+    if (respctl_apply(&control, body, out, info, &e))
         return true;
     out->n = 0;
     v->at = e.at;

@@ -41,6 +41,7 @@ static const ReasonRow rows[GATE_REASONS] = {
     [GATE_COST]              = { "cost", 403, "cost", "the request costs more than the limit ever allows" },
     [GATE_LIMIT]             = { "limit", 429, "limit", "too many requests" },
     [GATE_CANCELLED]         = { "cancelled", 408, "timeout", "the body did not come in time" },
+    [GATE_DETECTED]          = { "detected", 403, "forbidden", "the request is not served" },
     [GATE_RESPONSE_TYPE]     = { "response_type", 502, BAD_ANSWER },
     [GATE_RESPONSE_ENCODING] = { "response_encoding", 502, BAD_ANSWER },
     [GATE_RESPONSE_SIZE]     = { "response_size", 502, BAD_ANSWER },

@@ -36,6 +36,7 @@ typedef enum {
     GATE_COST,                                         /* 403 costs more than the limit ever allows              */
     GATE_LIMIT,                                        /* 429                                                    */
     GATE_CANCELLED,                                    /* 408 the body did not come in time (adapter)            */
+    GATE_DETECTED,                                     /* 403 the detector holds its client for an attacker      */
     GATE_RESPONSE_TYPE,                                /* 502 output control is on and the answer is no JSON     */
     GATE_RESPONSE_ENCODING,                            /* 502 the answer is encoded                              */
     GATE_RESPONSE_SIZE,                                /* 502 the answer is larger than we hold                  */
@@ -52,7 +53,7 @@ typedef enum {
 /* What ran, for the event: a check that is not in the mask was not made. */
 enum {
     CHECK_PATH = 1 << 0, CHECK_ROUTE = 1 << 1, CHECK_METHOD = 1 << 2, CHECK_KEY = 1 << 3, CHECK_TYPE = 1 << 4, CHECK_SIZE = 1 << 5,
-    CHECK_LIMIT = 1 << 6, CHECK_JSON = 1 << 7, CHECK_SCHEMA = 1 << 8, CHECK_OUTPUT = 1 << 9,
+    CHECK_LIMIT = 1 << 6, CHECK_JSON = 1 << 7, CHECK_SCHEMA = 1 << 8, CHECK_OUTPUT = 1 << 9, CHECK_DETECT = 1 << 10,
 };
 
 enum { GATE_PARAM_MAX = 256, GATE_LIMITS_MAX = 8, GATE_PROBLEM_MAX = 2048, GATE_RATE_TEXT = 512, GATE_LIMIT_NAME = 16 };
@@ -74,6 +75,7 @@ typedef struct GateVerdict {
     char       key_id[9];                              /* the key's public id, or ""                    */
     uint32_t   org;
     bool       record;                                 /* the event gets the features                    */
+    bool       coarse;                                 /* pass, and the answer leaves without scores     */
     uint64_t   at;                                     /* 1 + byte of the body where it went wrong      */
     char       param[GATE_PARAM_MAX];                  /* JSON Pointer to the place in the body, or ""  */
     const char *keyword;                               /* schema keyword that failed, or NULL           */

@@ -145,6 +145,8 @@ static char *init_main(ngx_conf_t *cf, void *conf)
             return NGX_CONF_ERROR;
     if (m->policy_path.len && !load_policy(m, &e))
         return refuse_conf(cf, &e);
+    if (m->policy != NULL && !moat_detectors_open(cf, m, &e))
+        return refuse_conf(cf, &e);
     if (m->keys_path.len && !moat_keys_open(m, &e))
         return refuse_conf(cf, &e);
     moat_keys_poll(m, cf->log);

@@ -58,6 +58,7 @@ static void put_event(ngx_http_request_t *r, const MoatRequest *m, Buf *out)
     char endpoint[300], model[DIGEST_HEX], answer[128], before[128];
     bool routed = m->ep != NULL;
     RecordPrediction keep = routed ? m->ep->record.prediction : PREDICTION_NONE;
+    char             watched[256];
     Str              row = { 0 };
     const Features  *f = m->body != NULL ? gate_body_features(m->body, &row) : NULL;
     if (routed)
@@ -73,6 +74,7 @@ static void put_event(ngx_http_request_t *r, const MoatRequest *m, Buf *out)
         .upstream_us = upstream_us(r), .total_us = total_us(r),
         .prediction = prediction(&m->info, keep != PREDICTION_NONE, answer, sizeof answer),
         .computed = prediction(&m->computed, keep == PREDICTION_COMPUTED, before, sizeof before), 
+        .detector = m->body != NULL ? watched_text(gate_body_watched(m->body), watched, sizeof watched) : (Str){ 0 },
         .instances = f != NULL && (row.n > 0 || f->cut) ? f->rows : 0, .features = row,
     });
 }

@@ -9,6 +9,7 @@
  *     log              log.c       one event a request, whatever became of it; the $moat_* variables
  *
  *     conf.c  directives, policy, shared memory      keys.c  the key table, polled      request.c  an nginx request as ours
+ *     detect.c  detectors of endpoints, their state between workers
  *
  * State of a request lives in a pool cleanup, because internal redirects zero r->ctx and a forgotten verdict would be
  * charged, or skipped, twice.  `return` and `rewrite ... return` answer before PREACCESS: keep them out of guarded
@@ -35,12 +36,20 @@ typedef struct MoatKeys {                              /* the table in force, an
     struct stat seen;                                  /* the file last looked at, good or bad              */
 } MoatKeys;
 
+typedef struct MoatDetector {                          /* of one endpoint: its model, and the state that workers share */
+    DetectModel      model;
+    ngx_shm_zone_t  *zone;
+    ngx_slab_pool_t *pool;
+    DetectState     *state;
+} MoatDetector;
+
 typedef struct MoatMain {                              /* one per configuration; each worker has its copy   */
     ngx_str_t       policy_path, keys_path, spool_path;
     Arena          *arena;
     GatePolicySet  *policy;
     ngx_shm_zone_t *zone;
     Slots          *slots;
+    MoatDetector   *detectors;                         /* one for each endpoint of the policy, some without a zone */
     MoatKeys        keys;
     /* of a worker: */
     uint64_t         id_key[2], id_count;              /* what request ids are made of                      */
@@ -107,6 +116,11 @@ ngx_int_t moat_refused(ngx_http_request_t *r, MoatRequest *m);
 bool moat_keys_open(MoatMain *m, Err *e);              /* pepper and signer: once, perhaps as root */
 bool moat_keys_poll(MoatMain *m, ngx_log_t *log);      /* true when a newer table is in force */
 void moat_keys_close(MoatMain *m);
+
+/* detect.c */
+bool moat_detectors_open(ngx_conf_t *cf, MoatMain *m, Err *e);
+/* Lets the endpoint's detector, if any, see the body that begins. */
+void moat_watch(MoatMain *main, MoatRequest *m, const GateRequest *q);
 
 /* log.c */
 ngx_int_t moat_worker_start(ngx_cycle_t *cycle);

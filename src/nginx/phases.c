@@ -89,12 +89,14 @@ static ngx_int_t judge(ngx_http_request_t *r, MoatRequest *m, const GateEndpoint
         gate_refuse(&m->v, GATE_PROTOCOL);
     if (m->v.status != 0 || !ask_head(r, m, &q))
         return moat_refused(r, m);
-    if (!moat_remove_credentials(r, ep->key_headers) || (respctl_on(&ep->control) && !moat_remove_ranges(r)))
+    if (!moat_remove_credentials(r, ep->key_headers) || ((respctl_on(&ep->control) || ep->detect >= DETECT_DEGRADE) && !moat_remove_ranges(r)))
         return internal(r, m, "out of memory");
     if (m->wants_body && r->request_body != NULL)
         return internal(r, m, "another module has read the body before it could be checked");
     if (m->wants_body && !begin_body(r, m))
         return internal(r, m, "out of memory");
+    if (m->wants_body)
+        moat_watch(main_of(r), m, &q);
     return m->v.delay_ns ? delay(r, m->v.delay_ns) : NGX_DECLINED;
 }
 

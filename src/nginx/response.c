@@ -118,7 +118,7 @@ static ngx_int_t answer_header(ngx_http_request_t *r, MoatRequest *m)
     if (act == RESPONSE_LOOK)
         r->filter_need_in_memory = r->main_filter_need_in_memory = 1;
     add_limits(r, &m->v);
-    if (a.head && respctl_on(&m->ep->control))
+    if (a.head && (respctl_on(&m->ep->control) || m->v.coarse))
         forget_entity(r);                              /* the length of an answer that was not controlled tells */
     return next_header(r);
 }

@@ -22,6 +22,7 @@ static const Field request_rows[] = {
     ROW(prediction, FIELD_RAW, "the released answer to the first row, when the policy keeps it: label and score, or value"),
     ROW(computed, FIELD_RAW, "the same before output control, when the policy keeps it"),
     ROW(instances, FIELD_NUMBER, "rows in the request, when its features are recorded"),
+    ROW(detector, FIELD_RAW, "what the query detector saw: level, the worst row's scores near, far and odd, families in alarm or watch"),
     ROW(features, FIELD_RAW, "the first row of the input, when the policy keeps it: an array, an object or a value"),
 #undef ROW
 };

@@ -23,6 +23,7 @@ typedef struct Event {
     Str      prediction;                               /* released answer as JSON, when the policy keeps it  */
     Str      computed;                                 /* the same as the model computed it                  */
     uint64_t instances;                                /* rows in the request, when features are recorded    */
+    Str      detector;                                 /* what the query detector saw, as JSON             */
     Str      features;                                 /* the first of them as JSON: an array or an object   */
 } Event;
 
