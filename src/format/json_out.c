@@ -72,8 +72,30 @@ static void put_quoted(Buf *b, Str s)
     buf_byte(b, '"');
 }
 
+/* Most keys and values need no escape and find room: then one run of stores writes comma, quotes, text and colon. */
+static bool put_short(JsonOut *w, Str s, bool key)
+{
+    Buf *b = w->b;
+    if (w->pretty || b->bad || b->cap - b->n < s.n + 4 || scan_plain(s.p, s.p + s.n) != s.p + s.n)
+        return false;
+    char *p = b->p + b->n;
+    if (w->comma && !w->keyed)
+        *p++ = ',';
+    *p++ = '"';
+    if (s.n > 0)
+        memcpy(p, s.p, s.n);
+    p += s.n, *p++ = '"';
+    if (key)
+        *p++ = ':';
+    b->n = (size_t)(p - b->p);
+    w->comma = true, w->keyed = key;
+    return true;
+}
+
 void json_key_str(JsonOut *w, Str key)
 {
+    if (put_short(w, key, true))
+        return;
     separate(w);
     put_quoted(w->b, key);
     buf_put(w->b, ": ", w->pretty ? 2 : 1);
@@ -84,6 +106,8 @@ void json_key(JsonOut *w, const char *key) { json_key_str(w, str(key)); }
 
 void json_put_str(JsonOut *w, Str v)
 {
+    if (put_short(w, v, false))
+        return;
     separate(w);
     put_quoted(w->b, v);
 }

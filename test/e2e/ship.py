@@ -121,13 +121,17 @@ class House:
         self.process = subprocess.Popen([MOAT, "watch", "ship"], cwd=self.dir, stdout=self.log, stderr=self.log)
 
     def stop(self, sig=signal.SIGTERM):
-        self.process.send_signal(sig)
-        code = self.process.wait(30)
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(sig)
         self.log.close()
-        return code
+        return self.process.wait(30)
 
     def status(self):
-        return json.loads((self.dir / f".moat/ship/{self.name}.json").read_text())
+        """What the cursor file says; nothing before there is one."""
+        path = self.dir / f".moat/ship/{self.name}.json"
+        return json.loads(path.read_text()) if path.exists() else {}
 
     def dead(self):
         path = self.dir / f".moat/ship/{self.name}.dead.jsonl"
@@ -151,7 +155,7 @@ class Receiver:
             self.process.wait(30)
 
     def got(self):
-        """The documents, whole lines only."""
+        """Whole lines only."""
         text = self.store.read_text() if self.store.exists() else ""
         return [json.loads(line) for line in text.split("\n")[:-1]]
 
@@ -196,8 +200,9 @@ def silent(port):
         time.sleep(0.02)
 
 
-def kill_storm(house, receiver, kills, events, seed=1, settle=60):
-    """Kills shipper and receiver in turn at random moments while events come in, then lets them finish."""
+def kill_storm(house, receiver, kills, events, seed=1, settle=60, steady=False):
+    """Kills shipper and receiver in turn at random moments while events come in (in bursts, or one by one up to the
+    kill), then lets them finish."""
     rng = random.Random(seed)
     receiver.start()
     house.start()
@@ -206,7 +211,10 @@ def kill_storm(house, receiver, kills, events, seed=1, settle=60):
         for _ in range(each):
             house.spool.append(request(written))
             written += 1
-        time.sleep(rng.uniform(0.01, 0.25))
+            if steady:
+                time.sleep(rng.uniform(0, 0.002))
+        if not steady:
+            time.sleep(rng.uniform(0.01, 0.25))
         if k % 2 == 0:
             house.stop(signal.SIGKILL)
             house.start()
