@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { CHATTER_MS = 100 };                             /* how long we listen to one that talks without being asked */
+
 struct Wire {
     int      fd;
     SSL_CTX *context;
@@ -215,10 +217,10 @@ bool wire_settled(Wire *w, unsigned timeout_ms)
     int     left = 0;
     int64_t deadline = now_ms() + timeout_ms;
     for (;;) {
-        WireRead r;
-        while ((r = wire_read(w, ignored, sizeof ignored, 0, &n)) == WIRE_DATA)
-            ;                                          /* syslog receivers say nothing; session tickets come here */
-        if (r == WIRE_CLOSED || ioctl(w->fd, SIOCOUTQ, &left) != 0)
+        WireRead r = wire_read(w, ignored, sizeof ignored, 0, &n);
+        if (r == WIRE_DATA && now_ms() < deadline + CHATTER_MS)
+            continue;                                  /* syslog receivers say nothing; session tickets come here */
+        if (r != WIRE_QUIET || ioctl(w->fd, SIOCOUTQ, &left) != 0)
             return false;
         if (left == 0 || now_ms() >= deadline)
             return left == 0;

@@ -25,6 +25,8 @@ BulkFate bulk_fate(uint64_t status, Str error_type)
     /* 403 cluster_block_exception is a disk above its flood stage or an index being moved: it passes. */
     if (status == 408 || status == 429 || status / 100 == 5 || str_is(error_type, "cluster_block_exception"))
         return BULK_RETRY;
+    if (str_is(error_type, "invalid_index_name_exception"))
+        return BULK_STOP;
     return status == 401 || status == 403 || status == 404 ? BULK_STOP : status / 100 == 4 ? BULK_DEAD : BULK_RETRY;
 }
 

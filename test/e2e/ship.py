@@ -147,7 +147,7 @@ class Receiver:
     def start(self):
         with open(self.log, "ab") as out:
             self.process = subprocess.Popen(self.args, stdout=out, stderr=out)
-        wait_port(self.port, process=self.process)
+        wait_port(self.port, 60, self.process)
 
     def stop(self, sig=signal.SIGKILL):
         if self.process and self.process.poll() is None:
@@ -174,7 +174,7 @@ class Rsyslog:
     def start(self):
         with open(self.dir / "rsyslog.log", "ab") as out:
             self.process = subprocess.Popen([RSYSLOGD, "-n", "-iNONE", "-f", self.dir / "rsyslog.conf"], stdout=out, stderr=out)
-        wait_port(self.port, process=self.process)
+        wait_port(self.port, 60, self.process)
 
     stop = Receiver.stop
 

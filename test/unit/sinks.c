@@ -29,6 +29,7 @@ TEST(sinks, each_item_of_a_bulk_answer_has_its_own_fate)
         { "\"status\":400,\"error\":{\"type\":\"document_parsing_exception\",\"reason\":\"bad\\nline\"}", ITEM_DEAD, false },
         { "\"status\":403,\"error\":{\"type\":\"security_exception\",\"reason\":\"x\"}", ITEM_PENDING, true },
         { "\"status\":404,\"error\":{\"type\":\"index_not_found_exception\",\"reason\":\"x\"}", ITEM_PENDING, true },
+        { "\"status\":400,\"error\":{\"type\":\"invalid_index_name_exception\",\"reason\":\"x\"}", ITEM_PENDING, true },
         { "\"status\":999", ITEM_PENDING, false },
     };
     for (size_t i = 0; i < len_of(rows); i++) {
