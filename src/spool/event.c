@@ -63,14 +63,12 @@ bool alert_event_put(Buf *b, const AlertEvent *v) { return fields_put(b, alert_r
 
 bool event_get(Arena *a, Str payload, Event *out, Err *e)
 {
-    *out = (Event){ 0 };
-    return fields_get(a, payload, request_rows, len_of(request_rows), out, e);
+    return fields_get(a, payload, request_rows, len_of(request_rows), sizeof *out, out, e);
 }
 
 bool alert_event_get(Arena *a, Str payload, AlertEvent *out, Err *e)
 {
-    *out = (AlertEvent){ 0 };
-    return fields_get(a, payload, alert_rows, len_of(alert_rows), out, e);
+    return fields_get(a, payload, alert_rows, len_of(alert_rows), sizeof *out, out, e);
 }
 
 void event_id(const uint8_t producer[static 16], uint64_t seq, char out[static EVENT_ID])

@@ -17,8 +17,8 @@ typedef struct Field {
 
 /* Appends the object to b; false only when out of memory. */
 bool fields_put(Buf *b, const Field *rows, size_t n, const void *v);
-/* Reads it back (texts in the arena) into a zeroed struct; false with *e when it is no such object. */
-bool fields_get(Arena *a, Str payload, const Field *rows, size_t n, void *out, Err *e);
+/* Reads it back (texts in the arena) into a struct of `size` bytes; false with *e when it is no such object. */
+bool fields_get(Arena *a, Str payload, const Field *rows, size_t n, size_t size, void *out, Err *e);
 void fields_text(Buf *out, const Field *rows, size_t n);
 
 #endif

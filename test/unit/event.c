@@ -28,6 +28,31 @@ TEST(event, alerts_round_trip)
     CHECK(!alert_event_get(a, S("{\"rule\":1}"), &back, &e) && !alert_event_get(a, S("3"), &back, &e));
 }
 
+/* A blank behind the first bracket sends it through the tree: both ways must give the same, or both refuse. */
+TEST(event, reads_the_same_with_and_without_a_tree)
+{
+    static const char *const rows[] = {
+        "}", "\"status\":200}", "\"status\":0}", "\"status\":007}", "\"status\":-1}", "\"status\":1.5}", "\"status\":1e2}", "\"status\":18446744073709551615}",
+        "\"status\":99999999999999999999}", "\"status\":9999999999999999999}", "\"status\":}", "\"status\":1,}", "\"status\":1,\"status\":2}", "\"status\":1}}", "\"status\":1",
+        "\"request\":\"a\",\"key\":\"b\",\"status\":7}", "\"key\":\"b\",\"request\":\"a\"}", "\"request\":\"\",\"new\":[1]}", "\"key\":\"a\\u0041\"}", "\"key\":\"\xc3\xa4\"}", "\"key\":\"\xff\"}",
+        "\"key\":\"a", "\"key\":7}", "\"key\":null}", "\"prediction\":[1,2]}", "\"prediction\":{\"a\":[1,{\"b\":\"x,}\"}]}}", "\"prediction\":[1,2}", "\"prediction\":]}", "\"prediction\":}",
+        "\"prediction\":1,2}", "\"prediction\":{\"a\":1,\"a\":2}}", "\"prediction\":[1 , 2]}", "\"prediction\":[\"\\n\"]}", "\"prediction\":true,\"x\":1}", "\"prediction\":[1]]}", "\"prediction\":\"a\"b}",
+        "\"prediction\":nul}", "\"prediction\":01}", "",
+    };
+    for (size_t i = 0; i < len_of(rows); i++) {
+        defer_arena Arena *a = arena_new(1 << 20);
+        Event              x, y;
+        Err                e = { 0 };
+        Str                quick = str(arena_printf(a, "{%s", rows[i])), slow = str(arena_printf(a, "{ %s", rows[i]));
+        bool               ok = event_get(a, quick, &x, &e);
+        CHECK_ROW(ok == event_get(a, slow, &y, &e), rows[i]);
+        if (!ok)
+            continue;
+        CHECK_ROW(x.status == y.status && str_eq(x.request, y.request) && str_eq(x.key, y.key), rows[i]);
+        CHECK_ROW(str_eq(x.prediction, y.prediction), rows[i]);
+    }
+}
+
 /* Both computed with Python's base64.b32encode. */
 TEST(event, ids_are_base32)
 {
