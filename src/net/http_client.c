@@ -170,16 +170,21 @@ static bool limits_set(Call *k, const char *scheme)
            SET(CURLOPT_TIMEOUT_MS, total) && SET(CURLOPT_CONNECTTIMEOUT_MS, total < HTTP_CONNECT_MS ? total : HTTP_CONNECT_MS) &&
            SET(CURLOPT_PROTOCOLS_STR, "http,https") && SET(CURLOPT_REDIR_PROTOCOLS_STR, scheme) &&
            SET(CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS) && SET(CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
-           (k->ask->ca_file == NULL || SET(CURLOPT_CAINFO, k->ask->ca_file)) && SET(CURLOPT_HEADERFUNCTION, on_header) &&
-           SET(CURLOPT_HEADERDATA, k) && SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, k) &&
-           SET(CURLOPT_URL, k->ask->url);
+           (k->ask->ca_file == NULL || SET(CURLOPT_CAINFO, k->ask->ca_file));
+}
+
+static bool target_set(Call *k)
+{
+    CURL *c = k->curl;
+    return SET(CURLOPT_URL, k->ask->url) && SET(CURLOPT_HEADERFUNCTION, on_header) && SET(CURLOPT_HEADERDATA, k) &&
+           SET(CURLOPT_WRITEFUNCTION, on_body) && SET(CURLOPT_WRITEDATA, k);
 }
 #undef SET
 
 static bool call_set(Call *k, const char *scheme, Err *e)
 {
     curl_easy_reset(k->curl);
-    if (!limits_set(k, scheme) || !method_set(k) || !identity_set(k))
+    if (!limits_set(k, scheme) || !target_set(k) || !method_set(k) || !identity_set(k))
         return err_set(e, E_IO, "libcurl refuses an option of this request");
     return headers_set(k, e);
 }
