@@ -52,6 +52,8 @@ static void endless(const Wire *w, const char *head, const char *piece)
             ;
 }
 
+static const char cut_short[] = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf";
+
 /* False ends the connection. */
 static bool reply(const Wire *w, Str ask)
 {
@@ -77,7 +79,7 @@ static bool reply(const Wire *w, Str ask)
     else if (str_is(path, "/slow"))
         return sleep(2), false;
     else if (str_is(path, "/cut"))
-        return wire_write(w, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", 45), false;
+        return wire_write(w, cut_short, strlen(cut_short)), false;
     else if (str_is(path, "/gone"))
         return false;
     else
