@@ -313,6 +313,8 @@ static void canonical(Buf *b, Str ask, Str path, Str query, Str signed_names)
     for (bool more = true; more;) {
         char z[64];
         more = str_cut(rest, ';', &name, &rest);
+        snprintf(z, sizeof z, "\n%.*s:", STR(name));
+        CHECK_ROW(strcasestr(ask.p, z) != NULL, z);    /* what was signed was sent */
         snprintf(z, sizeof z, "%.*s", STR(name));
         buf_printf(b, "%s:%.*s\n", z, STR(header(ask, z)));
     }
