@@ -8,13 +8,14 @@
 enum { ARENA = 1 << 28, SINKS_MAX = 64, BACKLOG_MAX = 1000000 };
 
 static const char *sink_name;
-static bool        once_flag, explain_flag, dead_flag;
+static bool        once_flag, explain_flag, dead_flag, metrics_flag;
 
 const Opt watch_ship_opts[WATCH_SHIP_OPTS] = {
     { "sink", 's', OPT_TEXT, &sink_name, "NAME", "only this one; default: all that are declared" },
     { "once", 0, OPT_FLAG, &once_flag, NULL, "ship what is there, then end" },
     { "explain", 0, OPT_FLAG, &explain_flag, NULL, "say what each sink promises and how far it is; ship nothing" },
     { "dead-letter", 0, OPT_FLAG, &dead_flag, NULL, "ship the dead letters again, then end" },
+    { "metrics", 0, OPT_FLAG, &metrics_flag, NULL, "print the counters for Prometheus (a textfile collector), then end" },
 };
 
 typedef struct Worker {
@@ -189,6 +190,13 @@ static int explain(Arena *a, const Pipeline *p, const Named **sinks, size_t n)
     return !common.json || json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
 }
 
+static int metrics(Arena *a, const Pipeline *p)
+{
+    defer_buf Buf b = { 0 };
+    ship_metrics(a, p, clock_system(), &b);
+    return !b.bad && fwrite(b.p ? b.p : "", 1, b.n, stdout) == b.n && fflush(stdout) == 0 ? EXIT_CLEAN : EXIT_BROKEN;
+}
+
 int watch_ship_cmd(int argc, char **argv)
 {
     (void)argv;
@@ -204,6 +212,8 @@ int watch_ship_cmd(int argc, char **argv)
     Pipeline *p = cli_pipeline(a, &e);
     if (p == NULL || !pipeline_state_make(p, &e) || !choose(p, sinks, &n, &e))
         return die(&e);
+    if (metrics_flag)
+        return metrics(a, p);
     if (explain_flag)
         return explain(a, p, sinks, n);
     Crew *c = arena_get(a, 1, sizeof *c);

@@ -54,8 +54,7 @@ bool label_event_put(Buf *b, const LabelEvent *v) { return fields_put(b, label_r
 
 bool label_event_get(Arena *a, Str payload, LabelEvent *out, Err *e)
 {
-    *out = (LabelEvent){ 0 };
-    return fields_get(a, payload, label_rows, len_of(label_rows), out, e);
+    return fields_get(a, payload, label_rows, len_of(label_rows), sizeof *out, out, e);
 }
 
 bool event_put(Buf *b, const Event *v) { return fields_put(b, request_rows, len_of(request_rows), v); }

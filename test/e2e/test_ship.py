@@ -292,6 +292,18 @@ def test_a_webhook_can_verify_who_speaks(tmp_path, free_port, receivers):
     assert h.ship("--once").returncode == 3 and r.ids() == [id]
 
 
+def test_prometheus_reads_how_far_a_sink_is(elastic):
+    house, receiver = elastic({"poison": ["POISON"]})
+    receiver.start()
+    fill(house, 7)
+    house.spool.append(request(1, reason="POISON"))
+    assert house.ship("--once").returncode == 0
+    text = house.ship("--metrics").stdout
+    values = dict(line.split(" ") for line in text.splitlines() if not line.startswith("#"))
+    assert (values['moat_sink_sent_total{sink="out"}'], values['moat_sink_dead_total{sink="out"}'], values['moat_sink_up{sink="out"}']) == ("7", "1", "1")
+    assert text.count("# TYPE") == text.count("# HELP") == len(values) == 6
+
+
 # ---- files, tokens, full disks
 
 def test_a_token_that_others_may_read_is_refused(splunk):
