@@ -278,8 +278,8 @@ def test_killed_at_any_moment_it_counts_each_event_once(moat, tmp_path):
     labels = Spool(killed / ".moat/spool/labels.0"), Spool(quiet / ".moat/spool/labels.0")
     rng, chance = np.random.default_rng(7), random.Random(7)
     kills, p = 0, start_daemon(killed)
-    for step in range(25):
-        for i in range(step * 160, step * 160 + 160):
+    for step in range(16):
+        for i in range(step * 250, step * 250 + 250):
             row = row_of(rng)
             event = request(i, row, label=int(row["a"] > 0), verdict="refuse" if i % 9 == 0 else "pass")
             for s in spools:
@@ -287,7 +287,7 @@ def test_killed_at_any_moment_it_counts_each_event_once(moat, tmp_path):
             if i % 3:
                 for s in labels:
                     s.append(start, {"request": f"{i - i % 2 * 50:032x}", "y": str(i % 2)}, kind=3)
-        time.sleep(chance.random() * 0.12)
+        time.sleep(chance.random() * 0.25)
         p.send_signal(signal.SIGKILL)
         p.wait()
         kills += 1
@@ -295,7 +295,7 @@ def test_killed_at_any_moment_it_counts_each_event_once(moat, tmp_path):
     time.sleep(1)
     p.kill()
     p.wait()
-    assert kills == 25 and state_of(moat, killed) == state_of(moat, quiet)
+    assert kills == 16 and state_of(moat, killed) == state_of(moat, quiet)
     assert state_of(moat, quiet)["events"] == 4000
     records = [json.loads(moat("ledger", "log", "--json", "--limit", "0", "--kind", "watch.alert", cwd=f).out)["records"] for f in (quiet, killed)]
     assert [len(r) for r in records] == [len(records[0])] * 2
