@@ -84,7 +84,8 @@ bool cells_new(Cells *c, const Phase *p, double h, double tail, Err *e)
         if (to == -INFINITY)
             continue;
         Span cut = span(p, from, to);
-        c->edge = fmax(c->edge, place_error(p, l, to));
+        if (i % 16 == 0 || i + 1 == c->n)            /* smooth, and four times what is needed */
+            c->edge = fmax(c->edge, place_error(p, l, to));
         cell(c, i, p, &cut);
     }
     c->above[0] = normal_sf(to / s);
