@@ -80,7 +80,7 @@ check: build/packages-test
 	$(MAKE) V=tsan build/tsan/unit && build/tsan/unit
 
 # Each prints its own table of ratios.
-bench: build/packages-bench all $B/bench-ledger $B/bench-rows $B/bench-stats
+bench: build/packages-bench all $B/bench-ledger $B/bench-rows $B/bench-stats $B/bench-scan_pickle
 	$B/bench-ledger
 	$B/bench-rows
 	@set -e; for b in $(wildcard test/bench/*.py); do echo "$$b"; MOAT=$(abspath $B/moat) /usr/bin/python3 $$b; done

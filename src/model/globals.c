@@ -86,11 +86,18 @@ static bool is_odd(Str s)
 static const char doors[] = "os sys posix nt subprocess builtins importlib pickle marshal shutil socket ctypes io types inspect code runpy "
                             "pty commands functools operator torch numpy multiprocessing threading tempfile pathlib";
 
+static Str without_underscores(Str s)
+{
+    while (s.n > 0 && s.p[0] == '_')
+        s = str_from(s, 1);
+    return s;
+}
+
 static bool leads_through(Str name)
 {
     bool dotted = memchr(name.p, '.', name.n) != NULL;
     for (Str rest = name, c; next_word(&rest, '.', &c);)
-        if ((c.n > 4 && str_starts(c, S("__")) && str_ends(c, S("__"))) || (dotted && has_word(doors, c)))
+        if ((c.n > 4 && str_starts(c, S("__")) && str_ends(c, S("__"))) || (dotted && has_word(doors, without_underscores(c))))
             return true;
     return !dotted && has_word("os sys subprocess builtins pickle marshal importlib posix", name);
 }
@@ -107,10 +114,11 @@ static bool acts(Str name)
     Str last = name, c, token;
     for (Str rest = name; next_word(&rest, '.', &c);)
         last = c;
-    while (last.n > 0 && last.p[0] == '_')
-        last = str_from(last, 1);
+    last = without_underscores(last);
     if (has_word(acting_words, last))
         return true;
+    if (str_starts(last, S("pyx_unpickle_")))          /* how Cython names what makes an object of its classes */
+        return false;
     for (Str rest = last; next_word(&rest, '_', &token);)
         if (has_word(acting_tokens, token))
             return true;

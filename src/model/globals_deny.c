@@ -64,7 +64,7 @@ const GlobalRow globals_deny[] = {
     { "torch.hub torch.jit torch.serialization torch.package torch._dynamo torch._inductor torch.fx torch.export torch._export torch._guards torch.testing "
       "torch.utils.bottleneck torch.utils.cpp_extension torch.utils.collect_env torch.utils.data torch.utils._config_module torch.utils.model_zoo torch.utils.file_baton "
       "torch.utils.hipify torch.utils.benchmark torch.utils.show_pickle torch.utils.backend_registration torch.distributed torch.multiprocessing torch.cuda._gpu_trace "
-      "torch._C torch.library torch._library torch.onnx torch.profiler torch.autograd.profiler torch.ops torch._ops torch.classes torch._classes "
+      "torch.library torch._library torch.onnx torch.profiler torch.autograd.profiler torch.ops torch._ops torch.classes torch._classes "
       "torch._appdirs torch.fx.experimental torch.compiler torch.backends torch._lobpcg torch.utils.tensorboard torch.utils.weak torch._jit_internal torch.monitor", "*", DENY,
       "loads, compiles, evaluates or starts what it is given" },
     { "torchvision torchaudio torchtext", "load read_image read_file load_state_dict_from_url download_url download_and_extract_archive datasets", DENY, "opens files or the network" },

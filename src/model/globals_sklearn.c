@@ -174,8 +174,13 @@ const GlobalRow globals_sklearn[] = {
     { "sklearn.tree._tree sklearn.tree.tree", "Tree", TIER_ARGS, SHAPE_PLAIN, 0, "(features, classes, outputs); __setstate__ checks the shapes of its arrays" },
     { "sklearn.linear_model._sgd_fast sklearn.linear_model.sgd_fast", "Hinge Log ModifiedHuber SquaredHinge SquaredLoss Huber EpsilonInsensitive "
       "SquaredEpsilonInsensitive", TIER_ARGS, SHAPE_PLAIN, 0, "a loss with one number" },
-    { "sklearn._loss._loss", "CyHalfSquaredError CyAbsoluteError CyPinballLoss CyHuberLoss CyHalfPoissonLoss CyHalfGammaLoss CyHalfTweedieLoss CyHalfBinomialLoss "
-      "CyHalfMultinomialLoss CyExponentialLoss", TIER_ARGS, SHAPE_PLAIN, 0, "a loss with one number" },
+    { "sklearn._loss._loss", "CyHalfSquaredError CyAbsoluteError CyPinballLoss CyHuberLoss CyHalfPoissonLoss CyHalfGammaLoss CyHalfTweedieLoss "
+      "CyHalfTweedieLossIdentity CyHalfBinomialLoss CyHalfMultinomialLoss CyExponentialLoss", TIER_CLASS, SHAPE_NONE, 0, "a loss with one number" },
+    { "sklearn._loss._loss", "__pyx_unpickle_CyHalfSquaredError __pyx_unpickle_CyAbsoluteError __pyx_unpickle_CyPinballLoss __pyx_unpickle_CyHuberLoss "
+      "__pyx_unpickle_CyHalfPoissonLoss __pyx_unpickle_CyHalfGammaLoss __pyx_unpickle_CyHalfTweedieLoss __pyx_unpickle_CyHalfTweedieLossIdentity "
+      "__pyx_unpickle_CyHalfBinomialLoss __pyx_unpickle_CyHalfMultinomialLoss __pyx_unpickle_CyExponentialLoss", TIER_ARGS, SHAPE_CLASS_FIRST, 0,
+      "class.__new__(class), then sets its one number" },
+    { "sklearn.metrics._scorer", "_passthrough_scorer", TIER_CLASS, SHAPE_NONE, 0, "a function that is kept, to be called by whoever scores" },
     { "sklearn.neighbors._kd_tree sklearn.neighbors._ball_tree sklearn.neighbors._dist_metrics sklearn.metrics._dist_metrics", "newObj", TIER_ARGS, SHAPE_NEWOBJ, 0,
       "class.__new__(class): safe for a reviewed class" },
     { "sklearn.neighbors._kd_tree sklearn.neighbors.kd_tree", "KDTree", TIER_CLASS, SHAPE_NONE, 0, "__setstate__ takes arrays" },

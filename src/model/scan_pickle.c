@@ -176,7 +176,7 @@ static void on_build(Judge *j, Pickle *p, PickleFact *f)
     PickleValue         slots = pickle_item(p, f->with, 1);
     if (f->on.kind == PV_GLOBAL)
         judge_hit(j, RULE_PICKLE_PATCHES, f->at, "BUILD changes attributes of %.*s.%.*s itself", NAME(g));
-    else if (f->with.kind == PV_TUPLE && f->with.n == 2 && slots.kind == PV_DICT && slots.form & PF_CALLS)
+    else if (f->with.kind == PV_TUPLE && f->with.n == 2 && (slots.kind == PV_DICT ? slots : f->with).form & PF_CALLS && slots.kind != PV_NONE)
         judge_hit(j, RULE_PICKLE_SLOTS, f->at, "BUILD sets slots of an object to imported names or results of calls");
     else if (global_is(g, "numpy", "dtype"))
         array_dtype_state(j, p, f);
@@ -264,11 +264,16 @@ static void say_broken(Judge *j, PickleEnd end)
         j->verdict = SCAN_BROKEN;
 }
 
+static PickleEnd run(Judge *j, Pickle *p, uint64_t at)
+{
+    j->broken = NULL, j->dtype_count = 0, j->last_array = 0;       /* nothing made in one pickle is known in another */
+    return pickle_run(p, at);
+}
+
 /* Judges the pickle at `at` and says what was found.  True when another can follow it. */
 static bool one(Judge *j, Pickle *p, uint64_t at)
 {
-    j->broken = NULL;
-    PickleEnd end = pickle_run(p, at);
+    PickleEnd end = run(j, p, at);
     if (j->streams > 0 && gathered(j) < SCAN_MALICIOUS && end != PICKLE_ENDED) {
         j->hit_count = 0, j->epoch++;                  /* bytes behind a pickle that are none */
         return false;
@@ -281,7 +286,7 @@ static bool one(Judge *j, Pickle *p, uint64_t at)
 
 uint64_t judge_hidden(Judge *j, Pickle *p, uint64_t at)
 {
-    PickleEnd   end = pickle_run(p, at);
+    PickleEnd   end = run(j, p, at);
     ScanVerdict worst = gathered(j);
     if (worst < SCAN_SUSPICIOUS || (worst < SCAN_MALICIOUS && end != PICKLE_ENDED)) {
         j->hit_count = 0, j->epoch++;

@@ -16,17 +16,23 @@ static bool proto_at(Str s, size_t i)
 
 enum { NAME_LONG = 128, LOOKUPS_MAX = 20000 };
 
+/* A line from i on that is a name and nothing else. */
+static bool name_line(Str s, size_t i, Str *name)
+{
+    size_t end = i;
+    while (end < s.n && end - i < NAME_LONG && is_name_char(s.p[end]))
+        end++;
+    *name = (Str){ s.p + i, end - i };
+    return end > i && end < s.n && s.p[end] == '\n';
+}
+
 /* "cMODULE\nNAME\n" with its first line end at i: where it begins. */
 static bool import_at(Str s, size_t i, unsigned *lookups, size_t *at)
 {
-    size_t end = i + 1, from = i;
-    if (s.p[i] != '\n')
+    Str    name;
+    size_t from = i;
+    if (s.p[i] != '\n' || !name_line(s, i + 1, &name))
         return false;
-    while (end < s.n && end - i < NAME_LONG && is_name_char(s.p[end]))
-        end++;
-    if (end == i + 1 || end >= s.n || s.p[end] != '\n')
-        return false;
-    Str name = { s.p + i + 1, end - i - 1 };
     while (from > 0 && i - from < NAME_LONG && is_name_char(s.p[from - 1]))
         from--;
     for (; from + 1 < i && *lookups < LOOKUPS_MAX; from++)

@@ -1,4 +1,4 @@
-/* bench-pickle FILE [TIMES]: how fast one pickle is followed, and judged.  test/bench/pickle.py compares with Python. */
+/* bench-scan_pickle FILE [TIMES]: how fast one pickle is followed, and judged.  test/bench/scan_pickle.py compares with Python. */
 #include "base/file.h"
 #include "format/pickle.h"
 #include "model/scan.h"
