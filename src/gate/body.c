@@ -19,7 +19,7 @@ static size_t features_at(const GateEndpoint *ep) { return (schema_state_size(ep
 
 static size_t tap_at(const GateEndpoint *ep)
 {
-    return (features_at(ep) + (ep->record.features != RECORD_NONE ? features_size(false) : 0) + 15) & ~(size_t)15;
+    return (features_at(ep) + (ep->record.features != RECORD_NONE ? sizeof(Features) : 0) + 15) & ~(size_t)15;
 }
 
 size_t gate_body_size(const GateEndpoint *ep)
@@ -42,7 +42,7 @@ static const FeaturesFormat formats[] = { [FORMAT_JSON] = FEATURES_JSON, [FORMAT
 
 static Features *listen(GateBody *b)
 {
-    Features *f = features_begin((char *)b->state + features_at(b->ep), formats[b->ep->format], false);
+    Features *f = features_begin((char *)b->state + features_at(b->ep), formats[b->ep->format]);
     schema_listen(b->run, hear, b);
     return f;
 }

@@ -1,14 +1,11 @@
 /* features.c - rows of instances and of plain JSON; see features.h. */
 #include "gate/features.h"
-#include <math.h>
 
-size_t features_size(bool want_row) { return sizeof(Features) + (want_row ? FEATURES_ROW * sizeof(float) : 0); }
-
-Features *features_begin(void *memory, FeaturesFormat format, bool want_row)
+Features *features_begin(void *memory, FeaturesFormat format)
 {
     Features *f = memory;
     memset(f, 0, offsetof(Features, text));            /* what is not read before it is written stays as it is */
-    f->format = format, f->want_row = want_row;
+    f->format = format;
     return f;
 }
 
@@ -41,22 +38,6 @@ static void put_escaped(Features *f, Str s)
     }
 }
 
-static void put_number(Features *f, Str literal)
-{
-    float v = NAN;
-    if (f->want_row && f->row_n < FEATURES_ROW) {
-        number_f32(literal, &v);
-        f->row[f->row_n++] = v;
-    }
-    features_put(f, literal.p, literal.n);
-}
-
-static void put_other(Features *f)
-{
-    if (f->want_row && f->row_n < FEATURES_ROW)
-        f->row[f->row_n++] = NAN;
-}
-
 /* A scalar: once for each, pieces of a string included. */
 void features_value(Features *f, const JsonEvent *ev)
 {
@@ -66,18 +47,17 @@ void features_value(Features *f, const JsonEvent *ev)
         f->n++;
     }
     if (ev->type == JSON_NUMBER)
-        put_number(f, ev->text);
+        features_put(f, ev->text.p, ev->text.n);
     else if (ev->type != JSON_STRING)
-        features_put(f, words[ev->type].p, words[ev->type].n), put_other(f);
+        features_put(f, words[ev->type].p, words[ev->type].n);
     else {
         if (ev->first)
-            features_put(f, "\"", 1), put_other(f);
+            features_put(f, "\"", 1);
         put_escaped(f, ev->text);
         if (!ev->more)
             features_put(f, "\"", 1);
     }
     f->comma = !ev->more;
-    f->cut |= f->want_row && f->n > FEATURES_ROW;
 }
 
 static void put_key(Features *f, Str key)

@@ -1,8 +1,7 @@
 /* features.h - the first row of a prediction request, taken while its body streams in.
  *
- * Two forms of the same row.  `text` is JSON for the event: the first instance as it came (white space apart), an array, an
- * object or a single value; of KServe v2 the first row of its one input as an array, of several inputs an object of arrays.
- * `row` is its numbers in the order they came, for detectors; texts, truths and nulls are NaN there.
+ * It is JSON for the event: the first instance as it came (white space apart), an array, an object or a single value; of KServe
+ * v2 the first row of its one input as an array, of several inputs an object of arrays.  Detectors see every row: rowtap.h.
  *
  *     kserve-v1, tf-serving    the first element of "instances"
  *     kserve-v2                the first row of "inputs", by their shapes
@@ -14,14 +13,14 @@
 #define FEATURES_H
 #include "format/json.h"
 
-enum { FEATURES_TEXT = 64 << 10, FEATURES_ROW = 8192 };
+enum { FEATURES_TEXT = 64 << 10, FEATURES_ROW = 8192 };   /* bytes; values of a row whose width nobody says */
 typedef enum { FEATURES_JSON, FEATURES_ROWS, FEATURES_V2 } FeaturesFormat;
 
 typedef struct Features {
     FeaturesFormat format;
     uint64_t rows;                                     /* instances in the request                               */
-    uint32_t n, row_n;                                 /* values of the first; how many of them `row` has        */
-    bool     cut, done, want_row;
+    uint32_t n;                                        /* values of the first                                    */
+    bool     cut, done;
     /* private: */
     bool     inside, member, comma, unnamed;
     uint8_t  base, field;                              /* depth of the row's first value; member of a v2 tensor  */
@@ -29,12 +28,10 @@ typedef struct Features {
     uint64_t width, shape0;
     char     name[64];
     char     text[FEATURES_TEXT];
-    float    row[];                                    /* FEATURES_ROW of them when wanted */
 } Features;
 
-size_t features_size(bool want_row);
 /* In the caller's memory; nothing to free. */
-Features *features_begin(void *memory, FeaturesFormat format, bool want_row);
+Features *features_begin(void *memory, FeaturesFormat format);
 void      features_event(Features *f, const JsonEvent *ev);
 /* After the last event.  The row as JSON, borrowed; empty when there is none or it was cut. */
 Str       features_end(Features *f);

@@ -18,8 +18,6 @@ static void cut_to(Features *f, uint64_t width)
             break;
     f->text_n = at;
     f->n -= f->tensor_values - (uint32_t)width;
-    if (f->row_n > f->n)
-        f->row_n = f->n;
     f->tensor_values = (uint32_t)width;
 }
 

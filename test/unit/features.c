@@ -40,7 +40,7 @@ static bool hear(void *ctx, const JsonEvent *ev)
 static Str run(Features *f, FeaturesFormat format, Str body, size_t cut)
 {
     JsonPush p;
-    features_begin(f, format, f->want_row);
+    features_begin(f, format);
     json_push_begin(&p, &(JsonPushConf){ .profile = JSON_STRICT, .fn = hear, .ctx = f });
     CHECK(json_push_feed(&p, (Str){ body.p, cut }, NULL) && json_push_feed(&p, str_from(body, cut), NULL) && json_push_end(&p, NULL));
     return features_end(f);
@@ -48,9 +48,8 @@ static Str run(Features *f, FeaturesFormat format, Str body, size_t cut)
 
 static Features *room(void)
 {
-    Features *f = malloc(features_size(true));
+    Features *f = malloc(sizeof(Features));
     CHECK(f != NULL);
-    f->want_row = true;
     return f;
 }
 
@@ -65,30 +64,10 @@ TEST(features, are_the_first_row_of_each_format_however_it_is_cut)
     free(f);
 }
 
-TEST(features, come_as_numbers_too)
-{
-    Features *f = room();
-    run(f, FEATURES_ROWS, S("{\"instances\":[{\"a\":1,\"b\":\"x\",\"c\":[2.5,null]},{\"a\":9}]}"), 20);
-    CHECK(f->n == 4 && f->row_n == 4 && f->row[0] == 1 && isnan(f->row[1]) && f->row[2] == 2.5f && isnan(f->row[3]));
-    run(f, FEATURES_V2, S("{\"inputs\":[{\"data\":[1,2,3,4],\"shape\":[2,2],\"name\":\"x\"}]}"), 9);
-    CHECK(f->n == 2 && f->row_n == 2 && f->row[1] == 2);
-    free(f);
-}
-
 TEST(features, that_do_not_fit_are_left_out_whole)
 {
     Features *f = room();
     defer_buf Buf b = { 0 };
-    buf_z(&b, "{\"instances\":[[0");
-    for (size_t i = 1; i < FEATURES_ROW; i++)
-        buf_z(&b, ",1");
-    size_t fits = b.n;
-    buf_z(&b, "],[2]]}");
-    CHECK(run(f, FEATURES_ROWS, buf_view(&b), 7).n == 2 * FEATURES_ROW + 1 && f->row_n == FEATURES_ROW && !f->cut);
-    b.n = fits;
-    buf_z(&b, ",1],[2]]}");
-    CHECK(run(f, FEATURES_ROWS, buf_view(&b), 7).n == 0 && f->cut && f->rows == 2 && f->row_n == FEATURES_ROW);
-    b.n = 0;
     buf_z(&b, "{\"instances\":[\"");
     for (size_t i = 0; i < FEATURES_TEXT; i++)
         buf_byte(&b, i % 2 ? 'x' : '"' - 1);
