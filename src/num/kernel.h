@@ -2,12 +2,13 @@
  *
  * A kernel exists twice: kernel.c is the truth, kernel_avx2.c is what runs where the processor can; the test holds
  * them together on random sizes, tails and unaligned starts.  kernels() asks the processor; call it once per job and
- * keep the pointer.  Nothing here allocates, reads files or knows what a number means.
+ * keep the pointer.  Nothing here reads files or knows what a number means; what is made lives in the caller's arena.
  *
  *     kernel.h   products and gradients of a linear layer        softmax.h  scores to probabilities
  *     mlp.h      stacks of dense layers                          forest.h   isolation forests
  *     knn.h      nearest rows                                    confident.h  wrong labels
- *     order.h    order statistics and quantiles
+ *     order.h    order statistics and quantiles              recent.h   which of the last vectors is nearest
+ *     stats.h    two-sample tests                            special.h  special functions, fft.h the transform
  *
  * How to add one more: a pointer in Kernels, the plain loop, the fast one, a row in test/unit/num.c.
  * Trusted: the caller's sizes. */
