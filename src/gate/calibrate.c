@@ -65,10 +65,10 @@ static void vectors_of(void *arg, size_t i)
     Job  *j = arg;
     float unit[DETECT_FEATURES_MAX], cells[DETECT_CELLS];
     detect_unit(&j->m->map, row_at(j, i), unit);
-    detect_project(unit, (uint32_t)j->cols, &j->far_v[i * RECENT_DIM]);
+    detect_project(&j->m->map, unit, (uint32_t)j->cols, &j->far_v[i * RECENT_DIM]);
     if (j->ask->kind == DETECT_IMAGE) {
         detect_grid(&j->m->map, unit, cells);
-        detect_project(cells, DETECT_CELLS, &j->near_v[i * RECENT_DIM]);
+        detect_project(&j->m->map, cells, DETECT_CELLS, &j->near_v[i * RECENT_DIM]);
     }
 }
 
@@ -248,5 +248,5 @@ bool detect_calibrate(Arena *a, Pool *pool, const CalibrateAsk *ask, const float
         range(&j);
     else if (!quantiles(&j))
         return err_nomem(e);
-    return (map_rows(&j) && near_threshold(&j, how) ? true : err_nomem(e)) && halves(&j, e);
+    return (detect_planes(a, &out->map) && map_rows(&j) && near_threshold(&j, how) ? true : err_nomem(e)) && halves(&j, e);
 }

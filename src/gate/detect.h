@@ -34,6 +34,7 @@ typedef struct DetectMap {                             /* rows of features to ve
     DetectKind kind;
     uint32_t   features, width, height;                /* image: width * height * channels = features, channels last */
     float     *quantile;                               /* table: features * DETECT_QUANTILES, ascending               */
+    float     *plane;                                  /* RECENT_DIM random signs for each feature or cell: detect_planes() */
     float      low, range;                             /* image: values are (x - low) / range                         */
     float      gain_near, gain_far;                    /* to signed bytes                                             */
 } DetectMap;
@@ -118,7 +119,8 @@ bool detect_read(Arena *a, Str file, DetectModel *out, Err *e);
 /* ---- private to detect*.c and calibrate.c */
 void  detect_unit(const DetectMap *m, const float *row, float *unit);      /* features to about 0..1; NaN to the middle    */
 void  detect_grid(const DetectMap *m, const float *unit, float *cells);    /* image: DETECT_CELLS, unit length              */
-void  detect_project(const float *unit, uint32_t n, float out[static RECENT_DIM]);
+bool  detect_planes(Arena *a, DetectMap *m);
+void  detect_project(const DetectMap *m, const float *unit, uint32_t n, float out[static RECENT_DIM]);
 void  detect_bytes(const float *v, float gain, int8_t out[static RECENT_DIM]);
 double detect_far(const DetectModel *m, const int8_t *v);
 /* Both vectors of a row; `far` equals `near` for tables.  Uses scratch of features floats. */

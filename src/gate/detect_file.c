@@ -88,7 +88,7 @@ static bool parts_get(Arena *a, Cur *c, DetectModel *m, Err *e)
     if (m->ref_count < 3 || m->ref_count > DETECT_REFS_MAX || cur_left(c) / sizeof(float) < cells)
         return false;
     m->map.quantile = arena_get(a, cells + 1, sizeof *m->map.quantile);
-    if (m->map.quantile == NULL)
+    if (m->map.quantile == NULL || !detect_planes(a, &m->map))
         return err_nomem(e);
     for (size_t i = 0; i < cells; i++)
         m->map.quantile[i] = get_f32(c);

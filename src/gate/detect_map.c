@@ -79,15 +79,29 @@ void detect_grid(const DetectMap *m, const float *unit, float *cells)
 
 /* ---- to 64 dimensions: random signs keep distances (Achlioptas 2003) */
 
-void detect_project(const float *unit, uint32_t n, float out[static RECENT_DIM])
+bool detect_planes(Arena *a, DetectMap *m)
 {
-    uint64_t state = 0x6d6f61742d6d6170;
-    memset(out, 0, RECENT_DIM * sizeof *out);
-    for (uint32_t f = 0; f < n; f++) {
+    uint64_t state = 0x6d6f61742d6d6170;               /* the same everywhere, so they are not in the file */
+    size_t   n = m->features > DETECT_CELLS ? m->features : DETECT_CELLS;
+    m->plane = arena_get(a, n * RECENT_DIM, sizeof *m->plane);
+    for (size_t f = 0; m->plane != NULL && f < n; f++) {
         uint64_t signs = splitmix64(&state);
         for (int i = 0; i < RECENT_DIM; i++)
-            out[i] += signs >> i & 1 ? unit[f] : -unit[f];
+            m->plane[f * RECENT_DIM + i] = signs >> i & 1 ? 1.0f : -1.0f;
     }
+    return m->plane != NULL;
+}
+
+void detect_project(const DetectMap *m, const float *unit, uint32_t n, float out[static RECENT_DIM])
+{
+    const float *plane = m->plane;
+    float        sum[RECENT_DIM] = { 0 };              /* of its own, so that the compiler may take several at once */
+    for (uint32_t f = 0; f < n; f++, plane += RECENT_DIM) {
+        float u = unit[f];
+        for (int i = 0; i < RECENT_DIM; i++)
+            sum[i] += plane[i] * u;
+    }
+    memcpy(out, sum, sizeof sum);
 }
 
 void detect_bytes(const float *v, float gain, int8_t out[static RECENT_DIM])
@@ -102,13 +116,13 @@ void detect_vectors(const DetectMap *m, const float *row, float *scratch, int8_t
 {
     float v[RECENT_DIM], cells[DETECT_CELLS];
     detect_unit(m, row, scratch);
-    detect_project(scratch, m->features, v);
+    detect_project(m, scratch, m->features, v);
     detect_bytes(v, m->gain_far, far);
     if (m->kind == DETECT_TABLE) {
         memcpy(near, far, RECENT_DIM);
         return;
     }
     detect_grid(m, scratch, cells);
-    detect_project(cells, DETECT_CELLS, v);
+    detect_project(m, cells, DETECT_CELLS, v);
     detect_bytes(v, m->gain_near, near);
 }
