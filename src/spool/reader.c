@@ -76,25 +76,36 @@ static bool later_segment(const SpoolReader *r)
     return highest > r->at.segment + 1 || (file_map(path, &m, NULL) && segment_get(m.bytes, &head, NULL));
 }
 
-/* One step inside the mapped segment: a frame, or SPOOL_END at its end. */
+/* The first good frame from the cursor on that is new to us; its offset, or 0 when there is none yet.  *torn: bytes before it
+ * are no frame. */
+static uint64_t find(const SpoolReader *r, SpoolFrame *out, bool *torn)
+{
+    *torn = false;
+    for (uint64_t at = r->at.offset; at + SPOOL_FRAME <= r->map.bytes.n; at += 8, *torn = true) {
+        FrameState state = frame_get(r->map.bytes, at, out);
+        if (state == FRAME_NONE && !*torn)
+            return 0;
+        if (state == FRAME_GOOD && out->seq >= r->at.next_seq)
+            return at;
+    }
+    return 0;
+}
+
+/* One step inside the mapped segment: a frame, or SPOOL_END at its end.  What looked torn may have been a frame on its way, and the
+ * good one behind it written since; the writer goes in order, so a second look, after that one was seen, sees all before it. */
 static SpoolRead step(SpoolReader *r, SpoolFrame *out)
 {
-    uint64_t bad_from = 0, at = r->at.offset;
-    for (; at + SPOOL_FRAME <= r->map.bytes.n; at += 8) {
-        FrameState state = frame_get(r->map.bytes, at, out);
-        if (state == FRAME_NONE && bad_from == 0)
-            return SPOOL_END;
-        if (state == FRAME_GOOD && out->seq >= r->at.next_seq) {
-            r->gaps.bytes += bad_from ? at - bad_from : 0;
-            r->gaps.frames += out->seq - r->at.next_seq;
-            r->at.offset = at + frame_size(out->payload.n);
-            r->at.next_seq = out->seq + 1;
-            return SPOOL_FRAME_READ;
-        }
-        if (bad_from == 0)
-            bad_from = at;
-    }
-    return SPOOL_END;
+    bool     torn;
+    uint64_t at = find(r, out, &torn);
+    if (at != 0 && torn)
+        at = find(r, out, &torn);
+    if (at == 0)
+        return SPOOL_END;
+    r->gaps.bytes += at - r->at.offset;
+    r->gaps.frames += out->seq - r->at.next_seq;
+    r->at.offset = at + frame_size(out->payload.n);
+    r->at.next_seq = out->seq + 1;
+    return SPOOL_FRAME_READ;
 }
 
 SpoolRead spool_next(SpoolReader *r, SpoolFrame *out, Err *e)

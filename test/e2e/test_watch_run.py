@@ -267,14 +267,16 @@ def state_of(moat, folder):
 
 
 def test_killed_at_any_moment_it_counts_each_event_once(moat, tmp_path):
-    """The same events and labels, once read in peace and once by a daemon that is killed again and again."""
+    """The same events and labels, once read in peace and once by a daemon that is killed again and again.
+
+    The windows stay open until all events are there (lateness), since what comes after its window was judged is late."""
     monitors = (f"  input: {{ kind: drift, endpoint: score, {MINUTE} }}\n  acc: {{ kind: performance, endpoint: score, threshold: 0.5, min_rows: 50, {MINUTE} }}\n"
                 f"  parity: {{ kind: fairness, endpoint: score, group: c, {MINUTE} }}\n  refused: {{ kind: performance, endpoint: score, metric: refusals, {MINUTE} }}\n")
     quiet, killed = tmp_path / "quiet", tmp_path / "killed"
     for f in (quiet, killed):
         f.mkdir()
     start = minutes_ago(20)
-    spools = [pipeline(f, monitors, np.random.default_rng(4)) for f in (quiet, killed)]
+    spools = [pipeline(f, monitors.replace("lateness: 1s", "lateness: 2h"), np.random.default_rng(4)) for f in (quiet, killed)]
     labels = Spool(killed / ".moat/spool/labels.0"), Spool(quiet / ".moat/spool/labels.0")
     rng, chance = np.random.default_rng(7), random.Random(7)
     kills, p = 0, start_daemon(killed)
@@ -295,6 +297,8 @@ def test_killed_at_any_moment_it_counts_each_event_once(moat, tmp_path):
     time.sleep(1)
     p.kill()
     p.wait()
+    for f in (quiet, killed):
+        (f / "moat.yaml").write_text((f / "moat.yaml").read_text().replace("lateness: 2h", "lateness: 1s"))
     assert kills == 16 and state_of(moat, killed) == state_of(moat, quiet)
     assert state_of(moat, quiet)["events"] == 4000
     records = [json.loads(moat("ledger", "log", "--json", "--limit", "0", "--kind", "watch.alert", cwd=f).out)["records"] for f in (quiet, killed)]
