@@ -195,7 +195,9 @@ static bool replay(const DetectModel *m, const Matrix *x, bool each, Err *e)
     for (uint64_t i = 0; ok && i < x->rows; i++) {
         defer_buf Buf b = { 0 };
         uint64_t      from = elapsed();
-        DetectSeen    q = detect_query(m, detect_state(memory), x->x + i * x->cols, each ? i + 1 : 1, (int64_t)i + 1);
+        DetectRow     row;
+        detect_row(m, x->x + i * x->cols, &row);
+        DetectSeen q = detect_query(m, detect_state(memory), &row, each ? i + 1 : 1, (int64_t)i + 1);
         put_line(&q, i, elapsed() - from, &b);
         ok = !b.bad && fwrite(b.p, 1, b.n, stdout) == b.n;
     }

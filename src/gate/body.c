@@ -91,8 +91,10 @@ static void watch_row(void *ctx, const float *row)
         b->seen.unseen++;
         return;
     }
+    DetectRow alone;
+    detect_row(b->watch.model, row, &alone);
     b->watch.lock(b->watch.ctx);
-    DetectSeen q = detect_query(b->watch.model, detect_state(b->watch.state), row, b->watch.client, b->watch.now_s);
+    DetectSeen q = detect_query(b->watch.model, detect_state(b->watch.state), &alone, b->watch.client, b->watch.now_s);
     b->watch.unlock(b->watch.ctx);
     if (b->seen.rows++ == 0 || q.level > b->seen.worst.level)
         b->seen.worst = q;

@@ -146,31 +146,33 @@ static uint64_t hash_of(const float *row, uint32_t n)
     return h ? h : 1;
 }
 
-static void look_back(const DetectModel *m, DetectState *s, const float *row, const int8_t *v, uint64_t client, DetectSeen *q)
+void detect_row(const DetectModel *m, const float *row, DetectRow *out)
 {
-    uint16_t   band[RECENT_BANDS];
-    uint64_t   same = hash_of(row, m->map.features);
-    recent_bands(v, band);
-    RecentNear near = recent_nearest(&s->recent, v, band, same);
+    int8_t far[RECENT_DIM];
+    float  scratch[DETECT_FEATURES_MAX];
+    detect_vectors(&m->map, row, scratch, out->near, far);
+    recent_bands(out->near, out->band);
+    out->same = hash_of(row, m->map.features);
+    out->far = detect_far(m, far), out->odd = forest_score(&m->forest, row);
+}
+
+static void look_back(const DetectModel *m, DetectState *s, const DetectRow *row, uint64_t client, DetectSeen *q)
+{
+    RecentNear near = recent_nearest(&s->recent, row->near, row->band, row->same);
     q->retry = near.same;
     q->near = near.place != RECENT_NONE ? sqrt(near.distance2) : -1;
     q->hit = !q->retry && near.place != RECENT_NONE && near.distance2 < m->near2;
     uint32_t root = q->hit ? s->recent.entry[near.place].root : RECENT_NONE;
     q->chain = q->hit ? root % s->recent.capacity : RECENT_NONE;
     if (!q->retry)
-        recent_add(&s->recent, v, band, same, root, (uint32_t)client);
+        recent_add(&s->recent, row->near, row->band, row->same, root, (uint32_t)client);
 }
 
-DetectSeen detect_query(const DetectModel *m, DetectState *s, const float *row, uint64_t client, int64_t now_s)
+DetectSeen detect_query(const DetectModel *m, DetectState *s, const DetectRow *row, uint64_t client, int64_t now_s)
 {
-    DetectSeen q = { .chain = RECENT_NONE };
-    int8_t     near[RECENT_DIM], far[RECENT_DIM];
-    float      scratch[DETECT_FEATURES_MAX];
+    DetectSeen q = { .chain = RECENT_NONE, .far = row->far, .odd = row->odd };
     unsigned   ignored = 0;
-    detect_vectors(&m->map, row, scratch, near, far);
-    look_back(m, s, row, near, client, &q);
-    q.far = detect_far(m, far);
-    q.odd = forest_score(&m->forest, row);
+    look_back(m, s, row, client, &q);
     q.client = add(m, trail_of(s->client, DETECT_CLIENTS, client ? client : 1), &q, now_s, &q.families);
     q.level = worse(q.client, add_chain(s, &q, now_s, &q.families));
     q.together = add(m, &s->everybody, &q, now_s, &ignored);

@@ -89,8 +89,17 @@ typedef struct DetectSeen {
 size_t detect_state_size(void);
 /* Takes a block of that size as it is when it is ours, else clears it. */
 DetectState *detect_state(void *memory);
-/* Scores one row of m->map.features values (NaN: missing) and remembers it. */
-DetectSeen detect_query(const DetectModel *m, DetectState *s, const float *row, uint64_t client, int64_t now_s);
+/* What can be said of a row alone: no state, so no lock is needed for the costly part. */
+typedef struct DetectRow {
+    int8_t   near[RECENT_DIM];
+    uint16_t band[RECENT_BANDS];
+    uint64_t same;
+    double   far, odd;
+} DetectRow;
+/* Of m->map.features values; NaN: missing. */
+void       detect_row(const DetectModel *m, const float *row, DetectRow *out);
+/* Scores it against what came before, and remembers it.  The state must be locked. */
+DetectSeen detect_query(const DetectModel *m, DetectState *s, const DetectRow *row, uint64_t client, int64_t now_s);
 
 /* ---- the model */
 

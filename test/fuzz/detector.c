@@ -12,7 +12,9 @@ static void score(const DetectModel *m)
     for (size_t i = 0; i < m->map.features; i++)
         row[i] = (float)(i % 7) - 3;
     memory = memory ? memory : calloc(1, detect_state_size());
-    DetectSeen q = detect_query(m, detect_state(memory), row, 5, 9);
+    DetectRow alone;
+    detect_row(m, row, &alone);
+    DetectSeen q = detect_query(m, detect_state(memory), &alone, 5, 9);
     if (q.level > DETECT_ALARM || q.families >> DETECT_FAMILIES != 0)
         abort();
 }
