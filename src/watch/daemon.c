@@ -151,15 +151,30 @@ static void find_producers(Daemon *d)
     closedir(dir);
 }
 
+/* Who writes there; false while nobody has. */
+static bool producer_of(const char *path, Reading *p)
+{
+    SpoolFrame   f;
+    uint8_t      id[SPOOL_PRODUCER];
+    SpoolReader *r = spool_reader_open(path, (SpoolCursor){ 0 }, NULL);
+    bool         seen = r != NULL && spool_next(r, &f, NULL) != SPOOL_FAILED && spool_read_producer(r, id);
+    spool_reader_close(r);
+    int n = seen ? snprintf(p->key, sizeof p->key, "%s/", p->folder) : 0;
+    for (size_t i = 0; seen && i < sizeof id; i++)
+        n += snprintf(p->key + n, sizeof p->key - (size_t)n, "%02x", id[i]);
+    return seen;
+}
+
+/* True without a reader as long as there is nothing to read. */
 static bool open_reader(Daemon *d, Reading *p, Err *e)
 {
     char        path[800];
     SpoolCursor from;
-    if (p->reader != NULL)
-        return true;
-    if (!state_cursor(d->state, p->folder, &from, e))
-        return false;
     snprintf(path, sizeof path, "%s/%s", d->spool_dir, p->folder);
+    if (p->reader != NULL || !producer_of(path, p))
+        return true;
+    if (!state_cursor(d->state, p->key, &from, e))
+        return false;
     p->reader = spool_reader_open(path, from, e);
     p->gaps = (SpoolGaps){ 0 };
     return p->reader != NULL;
@@ -184,6 +199,8 @@ static bool read_producer(Daemon *d, Reading *p, DaemonTurn *out, Err *e)
     size_t     frames = 0;
     if (!open_reader(d, p, e))
         return false;
+    if (p->reader == NULL)
+        return true;
     for (; frames < TURN_FRAMES && (got = spool_next(p->reader, &f, e)) == SPOOL_FRAME_READ; frames++)
         if (!take_frame(d, &f, out, e))
             return false;
@@ -193,7 +210,7 @@ static bool read_producer(Daemon *d, Reading *p, DaemonTurn *out, Err *e)
     d->count.corrupt_bytes += (int64_t)(now.bytes - p->gaps.bytes), d->count.lost_frames += (int64_t)(now.frames - p->gaps.frames);
     p->gaps = now;
     out->drained &= got == SPOOL_END;
-    return frames == 0 || state_cursor_set(d->state, p->folder, spool_tell(p->reader), e);
+    return frames == 0 || state_cursor_set(d->state, p->key, spool_tell(p->reader), e);
 }
 
 /* ---- judging */

@@ -15,6 +15,7 @@ typedef struct OpenWindow {
 
 typedef struct Reading {                               /* one producer */
     char         folder[256];
+    char         key[256 + 2 * SPOOL_PRODUCER + 2];     /* folder and producer: a folder that was made anew is another one */
     SpoolReader *reader;
     SpoolGaps    gaps;                                 /* counted so far */
 } Reading;

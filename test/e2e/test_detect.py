@@ -171,14 +171,14 @@ def test_state_survives_a_reload_and_the_death_of_a_worker(gateway, upstream, mo
 
 def test_a_detector_that_is_missing_or_of_another_model_stops_the_start(gateway, upstream, moat):
     g = gateway(endpoint(upstream, detect="{ action: record }"), start=False)
-    r = moat("gate", "run", "--check", cwd=g.folder)
+    r = g.moat("gate", "run", "--check", cwd=g.folder)
     assert r.code == 3 and "moat gate calibrate predict" in r.err, r
     head = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
     (g.folder / "m").write_bytes(struct.pack("<Q", len(head)) + head + b"\0\0\0\0")
     g.yaml.write_text(g.yaml.read_text() + "    model: m\nmodels:\n  m: { path: m }\n")
     numpy.save(g.folder / "b.npy", numpy.random.default_rng(2).normal(size=(200, 4)).astype("f4"))
     assert moat("gate", "calibrate", "predict", "--benign", "b.npy", cwd=g.folder).code == 0
-    assert moat("gate", "run", "--check", cwd=g.folder).code == 0
+    assert g.moat("gate", "run", "--check", cwd=g.folder).code == 0
     (g.folder / "m").write_bytes((g.folder / "m").read_bytes()[:-1] + b"\1")
-    r = moat("gate", "run", "--check", cwd=g.folder)
+    r = g.moat("gate", "run", "--check", cwd=g.folder)
     assert r.code == 3 and "another model" in r.err, r

@@ -305,6 +305,16 @@ def test_killed_at_any_moment_it_counts_each_event_once(moat, tmp_path):
     assert [len(r) for r in records] == [len(records[0])] * 2
 
 
+def test_a_spool_that_was_made_anew_is_read_from_its_beginning(moat, tmp_path):
+    rng = np.random.default_rng(5)
+    spool = pipeline(tmp_path, f"  input: {{ kind: drift, endpoint: score, {MINUTE} }}\n", rng)
+    fill(spool, rng, minutes_ago(9), 300, 0)
+    assert once(moat, tmp_path)[1]["events"] == 300
+    shutil.rmtree(tmp_path / ".moat/spool/gate.0")
+    fill(Spool(tmp_path / ".moat/spool/gate.0"), rng, minutes_ago(5), 40, 1000)
+    assert once(moat, tmp_path)[1]["events"] == 340
+
+
 def fetch(port):
     return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5).read().decode()
 
