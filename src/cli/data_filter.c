@@ -1,5 +1,6 @@
 /* data_filter.c - `moat data filter`, `sample` and `split`: rows taken over as they are, with an exact map. */
 #include "cli/data_step.h"
+#include "cli/out_path.h"
 #include "data/transform.h"
 #include <math.h>
 
@@ -50,6 +51,8 @@ static bool open_parts(Transform *t, Err *e)
     for (size_t i = 0; i < t->parts; i++) {
         Piece *p = &t->part[i];
         if (!place_of(t->job.arena, t->job.pipeline, p->name, true, &p->made.at, e) || !step_ready(&t->job, &p->made.at, e))
+            return false;
+        if (!out_free(&(OutPath){ t->job.pipeline, &t->in.path, 1, p->made.at.dataset != NULL }, p->made.at.path, e))
             return false;
         if (p->made.at.rows != t->in.rows)
             return err_set(e, E_USAGE, "%s: rows of %s do not become %s here", p->name, rows_kind_name(t->in.rows), rows_kind_name(p->made.at.rows));

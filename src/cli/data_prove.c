@@ -2,6 +2,7 @@
 #include "data/prove.h"
 #include "base/file.h"
 #include "cli/data_lineage.h"
+#include "cli/out_path.h"
 
 static const char *out_file, *signer;
 
@@ -53,7 +54,7 @@ int data_prove_cmd(int argc, char **argv)
     if (argc != 1 || !row_arg(argv[0], &name, &version, &index))
         return usage("moat data prove DATASET[@VERSION]:ROW [--out FILE], the first row is 1");
     Pipeline *p = cli_pipeline(a, &e);
-    if (p == NULL || !data_prove(a, p, name, version, index, signer, &proof, &e))
+    if (p == NULL || !out_free(&(OutPath){ .pipeline = p }, out_file, &e) || !data_prove(a, p, name, version, index, signer, &proof, &e))
         return die(&e);
     json_begin(&w, "moat.data.prove/1", findings_new(a));
     json_key(&w, "proof"), put_proof(&w, name, &proof);

@@ -1,6 +1,7 @@
 /* data_run.c - `moat data run`: any program, and afterwards where each of its rows came from. */
 #include "cli/data_exec.h"
 #include "cli/data_step.h"
+#include "cli/out_path.h"
 #include "data/rules.h"
 #include "format/csv_put.h"
 #include <errno.h>
@@ -62,10 +63,14 @@ static bool open_inputs(Run *r, Err *e)
 
 static bool open_outputs(Run *r, Err *e)
 {
+    if (!out_free(&(OutPath){ r->job.pipeline, r->in_path, r->ins, false }, report_file, e))
+        return false;
     for (; r->outs < out_opt.n; r->outs++) {
         RowPlace *at = &r->made[r->outs].at;
         Replace  *t = &r->temp[r->outs];
         if (!place_of(r->job.arena, r->job.pipeline, out_opt.v[r->outs], true, at, e) || !step_ready(&r->job, at, e))
+            return false;
+        if (!out_free(&(OutPath){ r->job.pipeline, r->in_path, r->ins, at->dataset != NULL }, at->path, e))
             return false;
         if (stat(at->path, &r->out_before[r->outs]) != 0)
             r->out_before[r->outs] = (struct stat){ 0 };

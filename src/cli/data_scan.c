@@ -1,6 +1,7 @@
 /* data_scan.c - `moat data scan`: what to look at and how. */
 #include "cli/data_scan.h"
 #include "base/file.h"
+#include "cli/out_path.h"
 #include "data/keep.h"
 #include <math.h>
 
@@ -259,6 +260,17 @@ static bool write_files(const Scan *s, Err *e)
     return true;
 }
 
+/* Also before anything is looked at: a refusal should not come after an hour. */
+static bool outputs_free(const Scan *s, Err *e)
+{
+    const char *const outs[] = { save_file, scores_file, kept_file, kept_labels_file };
+    const char *const in[] = { s->path, s->labels_apart ? s->labels : NULL, load_file, probabilities_file };
+    for (size_t i = 0; i < len_of(outs); i++)
+        if (!out_free(&(OutPath){ .pipeline = s->pipeline, .in = in, .ins = len_of(in) }, outs[i], e))
+            return false;
+    return true;
+}
+
 int data_scan_cmd(int argc, char **argv)
 {
     defer_arena Arena *a = arena_new(DATA_ARENA);
@@ -266,7 +278,8 @@ int data_scan_cmd(int argc, char **argv)
     Scan               s = { .a = a, .top = (uint64_t)top, .sklearn = strcmp(format, "sklearn") == 0 };
     if (argc != 1)
         return usage("moat data scan FILE|DATASET [--contamination SHARE] [--labels COLUMN]");
-    if (!words_ok(&e) || !numbers_ok(&e) || !fit_together(&e) || !cli_pipeline_if_any(a, &s.pipeline, &e) || !find_input(&s, argv[0], &e))
+    if (!words_ok(&e) || !numbers_ok(&e) || !fit_together(&e) || !cli_pipeline_if_any(a, &s.pipeline, &e) || !find_input(&s, argv[0], &e) ||
+        !outputs_free(&s, &e))
         return die(&e);
     s.pool = pool_new((unsigned)threads);
     bool ok = look(&s, &e) && write_files(&s, &e) && scan_record(&s, &e);

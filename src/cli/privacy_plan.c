@@ -1,13 +1,16 @@
 /* privacy_plan.c - what `moat privacy train` is to do: its options, over the training of moat.yaml, over the defaults. */
 #include "base/file.h"
+#include "cli/out_path.h"
 #include "cli/privacy_train.h"
+#include <limits.h>
 #include <math.h>
 
-/* NAN and -1 mean "not given": then the training in moat.yaml decides, then the defaults. */
+/* NAN and ABSENT mean "not given": then the training in moat.yaml decides, then the defaults. */
+enum { ABSENT = INT_MIN };
 static const char *data_opt, *labels_opt, *test_opt, *model_opt, *out_opt, *scale_opt;
 static double      l2_opt = NAN, rate_opt = NAN, momentum_opt = 0.9, dropout_opt = NAN, epsilon_opt = NAN, delta_opt = NAN, clip_opt = NAN,
                    sigma_opt = NAN;
-static long        epochs_opt = -1, batch_opt = -1, seed_opt = -1, threads_opt = 0, seed_noise_opt = -1;
+static long        epochs_opt = ABSENT, batch_opt = ABSENT, seed_opt = ABSENT, threads_opt = 0, seed_noise_opt = ABSENT;
 
 const Opt privacy_train_opts[PRIVACY_TRAIN_OPTS] = {
     { "data", 'd', OPT_TEXT, &data_opt, "DATASET", "dataset of moat.yaml, or a CSV, npy or IDX file" },
@@ -162,8 +165,31 @@ static bool output(Job *j, const Training *t, Err *e)
     return j->out != NULL || (err_set(e, E_USAGE, "where to?"), err_hint(e, "--out FILE.safetensors, or --model NAME of moat.yaml"));
 }
 
+/* Labels of CSV are a column, not a file. */
+static const char *labels_file(const Input *in) { return in->path && !str_ends(str(in->path), S(".csv")) ? in->labels : NULL; }
+
+static bool output_free(const Job *j, Err *e)
+{
+    const char *const in[] = { j->data.path, j->test.path, labels_file(&j->data), labels_file(&j->test) };
+    OutPath           q = { j->pipeline, in, len_of(in), out_opt == NULL };
+    const char       *statement = arena_printf(j->arena, "%s.privacy.json", j->out);
+    return (statement != NULL || err_nomem(e)) && out_free(&q, j->out, e) && out_free(&q, statement, e);
+}
+
 static double real_or(double given, double otherwise) { return isnan(given) ? otherwise : given; }
-static uint64_t whole_or(long given, uint64_t otherwise) { return given < 0 ? otherwise : (uint64_t)given; }
+static uint64_t whole_or(long given, uint64_t otherwise) { return given == ABSENT ? otherwise : (uint64_t)given; }
+
+/* A count below 0 is no wish for the default. */
+static bool no_negative(Err *e)
+{
+    const struct { const char *name; long value; } counts[] = {
+        { "epochs", epochs_opt }, { "batch", batch_opt }, { "seed", seed_opt }, { "threads", threads_opt }, { "seed-noise", seed_noise_opt },
+    };
+    for (size_t i = 0; i < len_of(counts); i++)
+        if (counts[i].value < 0 && counts[i].value != ABSENT)
+            return err_set(e, E_USAGE, "--%s is not negative; %ld is", counts[i].name, counts[i].value);
+    return true;
+}
 
 static bool privacy(Job *j, const Training *t, Err *e)
 {
@@ -187,7 +213,7 @@ bool train_plan(Job *j, const char *training, Err *e)
 {
     const Training *t = training_called(j, training, e);
     j->training = training ? training : "";
-    if (t == NULL || !inputs(j, t, e) || !output(j, t, e))
+    if (t == NULL || !no_negative(e) || !inputs(j, t, e) || !output(j, t, e) || !output_free(j, e))
         return false;
     j->o = (TrainOptions){ .l2 = real_or(l2_opt, t->l2), .rate = real_or(rate_opt, t->rate), .momentum = momentum_opt,
                            .dropout = real_or(dropout_opt, t->dropout), .epochs = whole_or(epochs_opt, t->epochs),

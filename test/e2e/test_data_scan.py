@@ -134,11 +134,27 @@ def test_seed_and_threads(moat, planted, tmp_path):
     ("a,b\n1,2\n", ["--load", "nowhere"], 3, "nowhere"),
     ("a,b\n1,2\n", ["--scores", "no/such/folder"], 3, "no/such/folder"),
     ("a,b\n1,2\n", ["--kept-labels", "x"], 2, "--kept"),
+    ("a,b\n1,2\n", ["--kept", "./x.csv"], 2, "is read here"),
+    ("a,b\n1,2\n", ["--scores", "x.csv"], 2, "is read here"),
+    ("a,b\n1,2\n", ["--save", "x.csv"], 2, "is read here"),
 ])
 def test_what_it_says(moat, tmp_path, text, args, code, says):
     (tmp_path / "x.csv").write_text(text)
     r = moat("data", "scan", "x.csv", *args)
     assert r.code == code and says in r.out + r.err, r
+    assert (tmp_path / "x.csv").read_text() == text
+
+
+def test_no_output_lands_on_an_input_by_another_name_or_in_a_dataset(moat, tmp_path):
+    (tmp_path / "x.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "soft.csv").symlink_to("x.csv"), (tmp_path / "hard.csv").hardlink_to(tmp_path / "x.csv")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "moat.yaml").write_text("moat: 1\nname: t\ndatasets:\n  set: { path: set, format: files }\n")
+    for out, says in ("soft.csv", "is read here"), ("hard.csv", "is read here"), ("set/new.csv", "dataset 'set'"), ("./set/../set/new.csv", "dataset 'set'"):
+        r = moat("data", "scan", "x.csv", "--kept", out)
+        assert r.code == 2 and says in r.err, r
+    assert moat("data", "scan", "x.csv", "--kept", "set.csv").code == 0
+    assert (tmp_path / "soft.csv").is_symlink() and not list((tmp_path / "set").iterdir())
 
 
 def test_kept_csv_is_the_bytes_that_were_there(moat, tmp_path):
