@@ -1,6 +1,7 @@
 /* privacy_train.c - `moat privacy train`: a model from a dataset, and the record of how it came to be. */
 #include "cli/privacy_train.h"
 #include "base/file.h"
+#include <errno.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -109,6 +110,15 @@ static bool state(const Job *j, Result *r, Str root, Err *e)
     return path != NULL ? file_replace(path, buf_view(&b), 0644, e) : err_nomem(e);
 }
 
+/* A statement that lies there is of the model that is about to be replaced: it must not vouch for one that is not private. */
+static bool drop_statement(const Job *j, Err *e)
+{
+    const char *path = statement_path(j);
+    if (path == NULL)
+        return err_nomem(e);
+    return unlink(path) == 0 || errno == ENOENT || err_set(e, E_IO, "%s: %m", path);
+}
+
 static bool keeps_secrets(const Job *j) { return is_private(j) && !j->o.seeded; }
 
 static bool save(const Job *j, Result *r, Err *e)
@@ -117,7 +127,7 @@ static bool save(const Job *j, Result *r, Err *e)
     char          root[DIGEST_HEX] = "";
     if (j->data.version.version)
         digest_hex(&j->data.version.root, root);
-    if (is_private(j) && !state(j, r, str(root), e))
+    if (is_private(j) ? !state(j, r, str(root), e) : !drop_statement(j, e))
         return false;
     const Str extra[][2] = { { S("data_root"), str(root) }, { S("moat"), S(MOAT_VERSION) },
                              { S("private"), keeps_secrets(j) ? S("true") : S("false") }, { S("privacy"), r->statement } };

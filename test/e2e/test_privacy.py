@@ -131,8 +131,11 @@ def test_images_are_divided_not_standardised(moat, tmp_path):
 
 
 def test_what_cannot_be_is_refused(moat, blobs):
-    for bad in ("--epochs", 0), ("--batch", 0), ("--rate", -1), ("--l2", -1), ("--rate", "nan"), ("--rate", 0):
+    for bad in ("--epochs", 0), ("--batch", 0), ("--rate", -1), ("--l2", -1), ("--rate", "nan"), ("--rate", 0), ("--epochs", -1), ("--batch", -1), ("--seed", -1), ("--threads", -1), \
+            ("--seed-noise", -1):
         assert train(moat, blobs, *bad).code == 2, bad
+    was = blobs.read_bytes()
+    assert train(moat, blobs, out=blobs).code == 2 and blobs.read_bytes() == was
     assert moat("privacy", "train", "--data", "nowhere", "--labels", "l", "--out", "o").code == 2
 
 
@@ -234,6 +237,12 @@ def test_noise_from_a_seed_repeats_and_is_not_called_private(moat, tmp_path, blo
     assert files[0] == files[1] != files[2]
     secret = [private(moat, blobs, "--epsilon", 3) for _ in range(2)]
     assert json.loads(secret[0].out)["digest"] != json.loads(secret[1].out)["digest"] and json.loads(secret[0].out)["private"] is True
+
+
+def test_a_statement_does_not_outlive_its_model(moat, tmp_path, blobs):
+    assert private(moat, blobs, "--epsilon", 3).code == 0 and (tmp_path / "p.safetensors.privacy.json").exists()
+    assert train(moat, blobs, out="p.safetensors").code == 0
+    assert not (tmp_path / "p.safetensors.privacy.json").exists()
 
 
 def test_less_epsilon_is_more_noise(moat, tmp_path, blobs):
