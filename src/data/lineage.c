@@ -110,11 +110,33 @@ typedef struct Back {
     Err           *e;
 } Back;
 
-static const Step *maker(const Lineage *g, const Digest *root, uint64_t before)
+static bool reads(const Step *s, const TraceNode *v)
 {
-    for (size_t i = g->steps; i-- > 0;)
-        if (g->step[i].seq < before && digest_eq(&g->step[i].root, root))
-            return &g->step[i];
+    for (uint32_t i = 0; i < s->inputs; i++)
+        if (s->in[i].kind == v->kind && str_eq(s->in[i].name, v->name) && digest_eq(&s->in[i].root, &v->root))
+            return true;
+    return false;
+}
+
+/* A step's output is the version that was committed next, or the one that stood there when nothing had changed. */
+static bool made_version(const Lineage *g, const Step *s, uint64_t version)
+{
+    const LineageVersion *next = NULL, *last = NULL;
+    for (size_t i = 0; i < g->versions && next == NULL; i++)
+        if (str_eq(g->version[i].name, s->name))
+            *(g->version[i].seq > s->seq ? &next : &last) = &g->version[i];
+    return (next && next->version == version) || (last && last->version == version);
+}
+
+/* The newest step that wrote this place: of equal rows elsewhere it says nothing.  A place that a step read was there before. */
+static const Step *maker(const Lineage *g, const TraceNode *v, uint64_t before)
+{
+    for (size_t i = g->steps; i-- > 0;) {
+        const Step *s = &g->step[i];
+        if (s->seq < before && s->kind == v->kind && str_eq(s->name, v->name) && digest_eq(&s->root, &v->root) && !reads(s, v) &&
+            (v->version == 0 || made_version(g, s, v->version)))
+            return s;
+    }
     return NULL;
 }
 
@@ -179,7 +201,7 @@ static bool go(Back *b, TraceNode node, uint64_t before)
 {
     if (b->nodes.n / sizeof node >= TRACE_MAX || node.depth >= 1000)
         return err_set(b->e, E_LIMIT, "a lineage of more than %d steps", TRACE_MAX);
-    node.made_by = node.kind == PLACE_SOURCE ? NULL : maker(b->g, &node.root, before);
+    node.made_by = node.kind == PLACE_SOURCE ? NULL : maker(b->g, &node, before);
     node.flaw = node.made_by ? doubt(b, node.made_by) : NULL;
     b->out->proven &= node.flaw == NULL;
     if (node.edge > b->out->weakest)
