@@ -59,7 +59,9 @@ static bool benign_default(Calibration *c, Err *e)
         return err_hint(e, "--benign FILE, or declare what its model was trained on: from: [DATASET]");
     }
     c->from = pipeline_path(c->p, d->path);
-    c->label = d->labels.n && str_is(d->format, "csv") ? arena_printf(c->a, "%.*s", STR(d->labels)) : NULL;
+    bool csv = str_is(d->format, "csv") || (d->format.n == 0 && str_ends(d->path, S(".csv")));
+    if (c->label == NULL && csv && d->labels.n > 0)
+        c->label = arena_printf(c->a, "%.*s", STR(d->labels));
     return c->from != NULL || err_nomem(e);
 }
 

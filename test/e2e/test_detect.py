@@ -93,6 +93,17 @@ def test_bad_calibrations_say_why(moat, tmp_path):
     assert not list(tmp_path.glob(".moat/detect/*"))
 
 
+def test_the_label_is_no_feature_whatever_says_that_it_is_csv(moat, tmp_path):
+    rng = numpy.random.default_rng(1)
+    (tmp_path / "train.csv").write_text("a,b,y\n" + "".join(f"{a:.4f},{b:.4f},{i % 2}\n" for i, (a, b) in enumerate(rng.random((200, 2)))))
+    yaml = "moat: 1\ndatasets:\n  train: { path: train.csv%s }\nmodels:\n  m: { path: m.s, from: [train] }\n" \
+           "endpoints:\n  predict: { route: /p, model: m, upstream: 'http://127.0.0.1:1' }\n"
+    for said, args in (", labels: y", []), (", labels: y, format: csv", []), ("", ["--labels", "y"]):
+        (tmp_path / "moat.yaml").write_text(yaml % said)
+        r = moat("gate", "calibrate", "predict", "--json", "-o", "l.detector", *args)
+        assert r.code == 0 and json.loads(r.out)["features"] == 2, (said, args, r)
+
+
 # ---- through the gateway
 
 SCORES = b'{"predictions":[[0.125,0.75,0.125]]}'
