@@ -37,20 +37,6 @@ static int print_buf(Buf *b)
     return die(&e);
 }
 
-/* ---- moat help */
-
-static int help_top(int argc, char **argv)
-{
-    static const char *const topics[] = { "config", "rules", "controls", "records", "events" };
-    if (argc == 0)
-        return cli_help(stdout), EXIT_CLEAN;
-    Err         e = { 0 };
-    const char *guess = nearest_word(str(argv[0]), topics, len_of(topics));
-    err_set(&e, E_USAGE, "no help on '%s'", argv[0]);
-    err_hint(&e, "moat help%s%s", guess ? " " : "", guess ? guess : "");
-    return die(&e);
-}
-
 /* ---- moat help config */
 
 static bool        config_schema;
@@ -131,6 +117,22 @@ static int help_rules(int argc, char **argv)
         return print_buf(&b);
     json_close(&w, ']');
     return json_finish(&w) ? EXIT_CLEAN : EXIT_BROKEN;
+}
+
+/* ---- moat help */
+
+static int help_top(int argc, char **argv)
+{
+    static const char *const topics[] = { "config", "rules", "controls", "records", "events" };
+    if (argc == 0)
+        return cli_help(stdout), EXIT_CLEAN;
+    if (str_starts(str(argv[0]), S("MOAT-")))          /* an ID as the findings print it */
+        return help_rules(argc, argv);
+    Err         e = { 0 };
+    const char *guess = nearest_word(str(argv[0]), topics, len_of(topics));
+    err_set(&e, E_USAGE, "no help on '%s'", argv[0]);
+    err_hint(&e, "moat help%s%s", guess ? " " : "", guess ? guess : "");
+    return die(&e);
 }
 
 /* ---- the tables that are pages of doc/ */

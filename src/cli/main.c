@@ -40,15 +40,16 @@ static void help_noun(FILE *f, const Noun *n)
     fprintf(f, "%s\n\n", n->help);
     for (size_t i = 0; i < n->cmd_count; i++) {
         const char *verb = n->cmds[i].verb;
-        fprintf(f, "  moat %s%s%s %s\n      %s\n", n->name, verb ? " " : "", verb ? verb : "", n->cmds[i].args, n->cmds[i].help);
+        const char *args = n->cmds[i].args ? n->cmds[i].args : "";
+        fprintf(f, "  moat %s%s%s%s%s\n      %s\n", n->name, verb ? " " : "", verb ? verb : "", *args ? " " : "", args, n->cmds[i].help);
     }
     fprintf(f, "\n`moat %s VERB --help` explains one verb.\n", n->name);
 }
 
 static void help_cmd(const Noun *n, const Cmd *c, const Opt *opts, size_t count)
 {
-    printf("usage: moat %s%s%s [OPTIONS] %s\n\n%s\n\n", n->name, c->verb ? " " : "", c->verb ? c->verb : "", c->args,
-           c->help);
+    const char *args = c->args ? c->args : "";
+    printf("usage: moat %s%s%s [OPTIONS]%s%s\n\n%s\n\n", n->name, c->verb ? " " : "", c->verb ? c->verb : "", *args ? " " : "", args, c->help);
     if (c->more != NULL)
         printf("%s\n\n", c->more);
     opt_help(stdout, opts, count);

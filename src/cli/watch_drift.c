@@ -35,6 +35,20 @@ static bool read_file(Arena *a, const char *path, const Map *m, Columns *out, Er
     return texts_of(a, &categorical, &texts, e) && (columns_read(a, m->bytes, texts, categorical.n, out, e) || err_in(e, "%s", path));
 }
 
+static bool categories_exist(Arena *a, const Columns *ref, Err *e)
+{
+    for (size_t i = 0; i < categorical.n; i++) {
+        char *all = arena_printf(a, "%s", "");
+        if (columns_find(ref, str(categorical.v[i])) != NULL)
+            continue;
+        for (size_t c = 0; c < ref->count && c < 50 && all != NULL; c++)
+            all = arena_printf(a, "%s%s%.*s", all, c ? ", " : "", STR(ref->v[c].name));
+        err_set(e, E_USAGE, "--categorical: the reference has no column '%s'", categorical.v[i]);
+        return all != NULL ? err_hint(e, "it has %s", all) : err_nomem(e);
+    }
+    return true;
+}
+
 static bool no_infinite(const DriftReport *r, Err *e)
 {
     for (size_t i = 0; strict && i < r->count; i++)
@@ -80,7 +94,7 @@ int watch_drift_cmd(int argc, char **argv)
     Str          *names;
     if (found == NULL)
         return err_nomem(&e), die(&e);
-    if (!file_map(argv[0], &ref_map, &e) || !file_map(argv[1], &cur_map, &e) || !read_file(a, argv[0], &ref_map, &ref, &e) ||
+    if (!file_map(argv[0], &ref_map, &e) || !file_map(argv[1], &cur_map, &e) || !read_file(a, argv[0], &ref_map, &ref, &e) || !categories_exist(a, &ref, &e) ||
         !read_file(a, argv[1], &cur_map, &cur, &e) || !texts_of(a, &only, &names, &e))
         return die(&e);
     ask.only = names;

@@ -190,6 +190,31 @@ static bool by_columns(Match *t, Wanted w, Err *e)
     return ok;
 }
 
+static bool in_any_input(const Match *t, Str name)
+{
+    for (uint32_t k = 0; k < t->ask->inputs; k++)
+        if (rowset_column(&t->ask->in[k], name) != SIZE_MAX)
+            return true;
+    return false;
+}
+
+/* A key that is nowhere is a mistake, also when all rows are found without it. */
+static bool key_exists(const Match *t, Err *e)
+{
+    const RowSet *out = t->ask->out;
+    for (size_t i = 0; i < t->ask->keys; i++) {
+        Str           name = str(t->ask->key[i]);
+        defer_buf Buf b = { 0 };
+        if (rowset_column(out, name) != SIZE_MAX && in_any_input(t, name))
+            continue;
+        for (size_t c = 0; out->column != NULL && c < out->columns; c++)
+            buf_printf(&b, "%s%.*s", c ? ", " : "", STR(out->column[c]));
+        err_set(e, E_USAGE, "key '%s': not a column of input and output", t->ask->key[i]);
+        return b.n > 0 ? err_hint(e, "the output has %.*s", STR(buf_view(&b))) : err_hint(e, "its rows have no named columns");
+    }
+    return true;
+}
+
 static bool declared_key(Match *t, Err *e)
 {
     uint32_t column[MATCH_KEYS_MAX];
@@ -396,7 +421,7 @@ bool match_rows(const MatchAsk *ask, Matched *out, Err *e)
 {
     Match t = { .ask = ask, .m = out };
     *out = (Matched){ 0 };
-    bool ok = match_begin(&t, e);
+    bool ok = key_exists(&t, e) && match_begin(&t, e);
     for (size_t i = 0; ok && i < len_of(match_ways); i++)
         ok = (t.left == 0 && i > 0) || match_ways[i](&t, e);
     for (uint64_t i = 0; ok && i < out->rows; i++) {

@@ -73,7 +73,14 @@ def test_every_rule_is_explained(moat):
     assert len({r["id"] for r in rules}) == len(rules) > 10
     for r in rules:
         assert r["id"] in moat("help", "rules", r["id"]).out
-    assert moat("help", "rules", "MOAT-X999").code == 2
+    assert moat("help", "rules", "MOAT-X999").code == moat("help", "MOAT-X999").code == 2
+    assert moat("help", "MOAT-M001").out == moat("help", "rules", "MOAT-M001").out
+
+
+def test_a_verb_without_arguments_says_no_null(moat):
+    for args in ["privacy"], ["privacy", "account"], ["privacy", "audit"], ["help"]:
+        out = moat(*args, "--help").out
+        assert out and "(null)" not in out and not any(line.endswith(" ") for line in out.splitlines()), args
 
 
 @pytest.mark.skipif(not shutil.which("dot"), reason="needs graphviz")

@@ -465,6 +465,33 @@ def test_equal_input_and_output_do_not_go_in_circles(data, project):
     assert len(fields(data("who-uses", "raw", "--json"))["datasets"]) == 2
 
 
+def test_equal_rows_elsewhere_are_not_where_a_row_came_from(data, project):
+    make_raw(project, 50)
+    data("commit", "raw")
+    for out in "a.csv", "b.csv":
+        data("run", "--in", "raw", "--out", out, "--", "cp", "{in}", "{out}")
+    first, second = (fields(data("trace", f"{out}:1", "--json"))["steps"] for out in ("a.csv", "b.csv"))
+    assert [s["name"] for s in first] == ["a.csv", "raw"] and [s["name"] for s in second] == ["b.csv", "raw"]
+    assert first[0]["statement"] != second[0]["statement"]
+    data("filter", "raw", "--out", "clean", "--where", "id < 20")
+    data("filter", "clean", "--out", "raw", "--where", "id > 0")
+    data("run", "--in", "clean", "--out", "c.csv", "--", "cp", "{in}", "{out}")
+    assert [(s["name"], s["step"]) for s in fields(data("trace", "raw@1:1", "--json"))["steps"]] == [("raw", None)]
+    assert [s["name"] for s in fields(data("trace", "raw@2:1", "--json"))["steps"]] == ["raw", "clean", "raw"]
+
+
+def test_what_is_read_is_not_written_and_a_key_is_a_column(data, project):
+    make_raw(project, 50)
+    data("commit", "raw")
+    was = (project / "data/raw.csv").read_bytes()
+    for args in (["run", "--in", "raw", "--out", "data/raw.csv", "--", "cp", "{in}", "{out}"], ["filter", "raw", "--out", "data/raw.csv", "--where", "id > 9"],
+                 ["prove", "raw:1", "--out", "data/raw.csv"], ["run", "--in", "raw", "--out", "data/clean.csv", "--", "cp", "{in}", "{out}"]):
+        data(*args, code=2)
+    assert (project / "data/raw.csv").read_bytes() == was and not (project / "data/clean.csv").exists()
+    done = data("run", "--in", "raw", "--out", "clean", "--key", "zzz", "--", "cp", "{in}", "{out}", code=2)
+    assert "zzz" in done.err and "id, name, price, y" in done.err and not (project / "data/clean.csv").exists()
+
+
 def test_several_inputs_outputs_and_a_floor_for_coverage(data, project, tmp_path):
     write_csv(tmp_path / "a.csv", ["id", "v"], [[i, f"a{i}"] for i in range(1, 101)])
     write_csv(tmp_path / "b.csv", ["id", "v"], [[i, f"b{i}"] for i in range(101, 151)])

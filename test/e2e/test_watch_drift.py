@@ -83,6 +83,8 @@ def test_what_cannot_be_judged_is_never_called_clean(moat, tmp_path):
     assert moat("watch", "drift", a).code == 2
     assert moat("watch", "drift", a, tmp_path / "absent.csv").code == 3
     assert moat("watch", "drift", a, a, "--columns", "z").code == 2
+    r = moat("watch", "drift", a, a, "--categorical", "z")
+    assert r.code == 2 and "'z'" in r.err and "it has x" in r.err
 
 
 def test_numbers_may_be_names(moat, tmp_path):
