@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (a.rows > 1000)                                /* of no width, perhaps */
         return 0;
     Buf   out = { 0 };
-    char *row = malloc(a.width * size + 1);
+    char *row = malloc((a.rows ? a.width : 0) * size + 1);   /* no rows may be of any width */
     npy_header(&out, a.type, a.shape, a.dims);
     for (uint64_t r = 0; a.width > 0 && r < a.rows; r++) {
         npy_row_bytes(&a, r, row);
