@@ -43,7 +43,7 @@ ScanVerdict scan_pickle(Arena *a, const ScanPickle *p, const ScanOut *out, uint6
 
 /* ---- the parent's side: files and folders */
 
-#define SCAN_RULES_VERSION "1"                         /* raise it when a file may get another verdict than before */
+#define SCAN_RULES_VERSION "2"                         /* raise it when a file may get another verdict than before */
 /* What goes into records: "moat 0.1.0". */
 const char *scanner_version(void);
 

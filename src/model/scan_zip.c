@@ -278,7 +278,6 @@ static void judge_link(Archive *r, const ZipEntry *x, const Item *m)
     const char *leaves = x->listed.method == ZIP_STORED ? link_leaves(name_of(x), x->listed.data) : "is packed";
     if (leaves != NULL)
         walk_hit(r->w, r->j, m, RULE_LINK, x->at + 1, "a link whose target %s", leaves);
-    row(r, m, "link", SCAN_CLEAN, "");
 }
 
 static void judge_member(Archive *r, const ZipEntry *x)
@@ -290,10 +289,8 @@ static void judge_member(Archive *r, const ZipEntry *x)
     judge_name_of(r, x, &m);
     if (str_ends(name, S("/")) && x->listed.size == 0 && x->local.size == 0)
         return;
-    if (S_ISLNK(x->mode)) {
-        judge_link(r, x, &m);
-        return;
-    }
+    if (S_ISLNK(x->mode))
+        judge_link(r, x, &m);                          /* loaders read its bytes like those of any other: so do we, below */
     m.tensor = is_tensor(r, name);
     m.code = r->script && str_ends(name, S(".py"));
     if (r->torch && str_ends(name, S(".pkl"))) {

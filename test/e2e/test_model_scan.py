@@ -153,6 +153,12 @@ def zip_of(entries, listed=None, front=b"", behind=b"", comment=b""):
     return out + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, n, n, len(central), len(out) - len(front), len(comment)) + comment + behind
 
 
+def zip_link(name):
+    info = zipfile.ZipInfo(name)
+    info.create_system, info.external_attr = 3, 0o120777 << 16
+    return info
+
+
 TORCH = [("m/data.pkl", GOOD), ("m/version", b"3\n"), ("m/data/0", b"\0" * 64)]
 CONTAINERS = {
     # name: (bytes, verdict, a rule that must be among the findings or None)
@@ -160,6 +166,8 @@ CONTAINERS = {
     "good_deflated.pt": (zipped(TORCH, zipfile.ZIP_DEFLATED), "clean", None),
     "evil.pt": (zipped([("m/data.pkl", EVIL)] + TORCH[1:]), "malicious", "MOAT-M001"),
     "other_member.pt": (zipped(TORCH + [("m/extra", EVIL)]), "malicious", "MOAT-M001"),
+    "evil_link.pt": (zipped([(zip_link("m/data.pkl"), EVIL)] + TORCH[1:]), "malicious", "MOAT-M001"),
+    "link_inside.zip": (zipped([(zip_link("d/a.txt"), b"../b.txt"), ("b.txt", b"text")]), "clean", None),
     "bzip2.zip": (zipped([("a.pkl", EVIL)], zipfile.ZIP_BZIP2), "malicious", "MOAT-M001"),
     "lzma.zip": (zipped([("a.pkl", EVIL)], zipfile.ZIP_LZMA), "malicious", "MOAT-M001"),
     "nested.zip": (zipped([("b.zip", zipped([("c.tar", tarred([("d.pkl.gz", gzip.compress(EVIL))]))]))]), "malicious", "MOAT-M001"),
