@@ -39,7 +39,15 @@ static Step z_begin(State *s)
     return inflateInit2(&s->z, bits) == Z_OK ? STEP_MORE : STEP_MEMORY;
 }
 
-static bool another_gzip(const State *s) { return s->kind == UNPACK_GZIP && s->in_n >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b; }
+/* Readers skip zeros between members, which is how tapes and Python's gzip have it. */
+static bool another_gzip(State *s)
+{
+    if (s->kind != UNPACK_GZIP)
+        return false;
+    while (s->in_n != 0 && s->in[0] == 0)
+        s->in++, s->in_n--;
+    return s->in_n >= 2 && s->in[0] == 0x1f && s->in[1] == 0x8b;
+}
 
 static Step z_step(State *s)
 {

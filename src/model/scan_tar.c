@@ -119,6 +119,8 @@ static Str without_end(Str name)
     return str_ends(name, S(".tgz")) ? (Str){ name.p, name.n - 4 } : name;
 }
 
+static bool only_zeros(Str s) { return s.n == 0 || (s.p[0] == '\0' && memcmp(s.p, s.p + 1, s.n - 1) == 0); }
+
 static void judge_end(Walk *w, const Item *it, Judged *j, UnpackEnd end, uint64_t plain, uint64_t used)
 {
     if (plain >= SCAN_BOMB_MIN && plain / SCAN_RATIO_MAX > used)
@@ -127,7 +129,7 @@ static void judge_end(Walk *w, const Item *it, Judged *j, UnpackEnd end, uint64_
         rate(j, SCAN_BROKEN, end == UNPACK_CUT ? "the packed data are cut short" : "the packed data are not valid");
     if (end == UNPACK_LIMIT || end == UNPACK_MEMORY)
         rate(j, SCAN_UNSCANNABLE, "too large to unpack");
-    if (end == UNPACK_DONE && used < it->bytes.n && memcmp(it->bytes.p + used, "\0\0\0\0\0\0\0\0", it->bytes.n - used < 8 ? it->bytes.n - used : 8) != 0)
+    if (end == UNPACK_DONE && !only_zeros(str_from(it->bytes, used)))
         walk_hit(w, j, it, RULE_TRAILING, used + 1, "%" PRIu64 " bytes follow the packed data", it->bytes.n - used);
 }
 
