@@ -5,6 +5,7 @@ typedef struct Head {                                  /* of one block */
     Str      name, link;
     uint64_t size;
     char     type;
+    bool     ends_in_slash;                            /* the name, before a prefix or long name */
 } Head;
 
 /* What comes before a member and is about it. */
@@ -61,7 +62,7 @@ static bool head_at(const Tar *t, Head *h, Err *e)
         return err_at(e, t->at, "tar: a header with a wrong checksum");
     if (!number(b + 124, 12, &h->size))
         return err_at(e, t->at + 124, "tar: a size that is no number");
-    *h = (Head){ text(b, 100), text(b + 157, 100), h->size, (char)b[156] };
+    *h = (Head){ text(b, 100), text(b + 157, 100), h->size, (char)b[156], str_ends(text(b, 100), S("/")) };
     Str prefix = text(b + 345, 155);
     if (memcmp(b + 257, "ustar\0", 6) == 0 && prefix.n != 0)
         h->name = str(arena_printf(t->a, "%.*s/%.*s", STR(prefix), STR(h->name)));
@@ -138,10 +139,12 @@ static bool take_extra(Tar *t, const Head *h, Extra *x, Err *e)
     return true;
 }
 
+/* A slash makes a folder only of the oldest type, as Python's tarfile has it: it takes the others for files, so their bytes count. */
 static TarKind kind_of(char type, Str name)
 {
     switch (type) {
-    case '\0': case '0': case '7': return str_ends(name, S("/")) ? TAR_FOLDER : TAR_FILE;
+    case '\0': return str_ends(name, S("/")) ? TAR_FOLDER : TAR_FILE;
+    case '0': case '7': return TAR_FILE;
     case '1': return TAR_HARDLINK;
     case '2': return TAR_SYMLINK;
     case '5': case 'D': return TAR_FOLDER;
@@ -166,14 +169,18 @@ static void member(Tar *t, const Head *h, const Extra *x, TarEntry *out)
     *out = (TarEntry){ .at = t->at };
     out->name = until_nul(name, &out->odd);
     out->link = until_nul(x->link.p ? x->link : h->link, &out->odd);
-    out->kind = x->sparse ? TAR_SPARSE : kind_of(h->type, out->name);
-    uint64_t size = !has_data(out->kind) ? 0 : x->sized ? x->size : h->size;
+    /* Readers differ in whether the slash must stand in the header or in the long name: either makes a folder with data of it. */
+    out->kind = x->sparse ? TAR_SPARSE : kind_of(h->type, h->ends_in_slash ? S("/") : out->name);
+    bool     folder = out->kind == TAR_FOLDER;
+    uint64_t size = !folder && !has_data(out->kind) ? 0 : x->sized ? x->size : h->size;
     if (x->sized && x->size != h->size && h->size != 0)
         out->odd |= TAR_SIZE_TWICE;
     out->data = data_of(t, size);
     if (out->data.n < size)
         out->odd |= TAR_OUTSIDE;
-    skip(t, size);
+    if (folder && size != 0)
+        out->odd |= TAR_FOLDER_DATA;
+    skip(t, folder && h->type != 'D' ? 0 : size);
 }
 
 static bool all_zero(const Tar *t)

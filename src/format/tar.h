@@ -15,7 +15,8 @@ typedef enum { TAR_FILE, TAR_FOLDER, TAR_SYMLINK, TAR_HARDLINK, TAR_SPARSE, TAR_
 enum {                                                 /* TarEntry.odd */
     TAR_SIZE_TWICE = 1,                                /* a pax record gives another size than the header (ours is the record's) */
     TAR_OUTSIDE = 2,                                   /* ends past the archive                            */
-    TAR_NAME_CUT = 4                                   /* a NUL in the long name; readers stop there       */
+    TAR_NAME_CUT = 4,                                  /* a NUL in the long name; readers stop there       */
+    TAR_FOLDER_DATA = 8                                /* a folder with a size: some readers skip that much, some read it as headers */
 };
 
 typedef struct TarEntry {

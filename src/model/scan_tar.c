@@ -30,6 +30,8 @@ static void judge_odd(Walk *w, Judged *j, const TarEntry *x, const Item *m, Dict
         walk_hit(w, j, m, RULE_TWO_VIEWS, x->at + 1, "member's long name holds a NUL");
     if (x->odd & TAR_SIZE_TWICE)
         walk_hit(w, j, m, RULE_TWO_VIEWS, x->at + 1, "member has another size in its pax record");
+    if (x->odd & TAR_FOLDER_DATA)
+        walk_hit(w, j, m, RULE_TWO_VIEWS, x->at + 1, "a folder with a size: readers differ in what its bytes are");
     if (x->odd & TAR_OUTSIDE)
         rate(j, SCAN_BROKEN, "a member ends past the file");
     if (x->kind == TAR_FOLDER)
@@ -67,6 +69,13 @@ static void judge_behind(Walk *w, const Item *it, Judged *j, uint64_t at)
         walk_hit(w, j, it, RULE_TRAILING, at + 1, "%zu bytes follow the archive's end", rest.n);
 }
 
+static Str no_slash(Str name)
+{
+    while (str_ends(name, S("/")))
+        name.n--;
+    return name;
+}
+
 static void judge_members(Walk *w, const Item *it, Judged *j, Arena *a)
 {
     Err      e = { 0 };
@@ -75,11 +84,11 @@ static void judge_members(Walk *w, const Item *it, Judged *j, Arena *a)
     Seen     seen = { 0 };
     Dict    *names = dict_new(a);
     while (names != NULL && w->members < SCAN_MEMBERS_MAX && tar_next(&t, &x, &e)) {
-        Item m = { .bytes = x.data, .size = x.data.n, .inner = inner_path(a, it->inner, x.name), .name = last_part(x.name), .depth = it->depth + 1 };
+        Item m = { .bytes = x.data, .size = x.data.n, .inner = inner_path(a, it->inner, x.name), .name = last_part(no_slash(x.name)), .depth = it->depth + 1 };
         look(&seen, x.name);
         judge_odd(w, j, &x, &m, names);
         m.tensor = str_is(x.name, "storages") || str_is(x.name, "tensors");
-        if (x.kind == TAR_FILE)
+        if (x.kind == TAR_FILE || x.odd & TAR_FOLDER_DATA)
             walk_scan_member(w, j, &m);
         else if (x.kind != TAR_FOLDER)
             w->members++, special(w, j, &x, &m);

@@ -127,6 +127,16 @@ def tarred(members, **kw):
     return out.getvalue()
 
 
+def tar_entry(name, data, kind):
+    """One header as tarfile would not write it, with its data."""
+    info = tarfile.TarInfo("x" * len(name))
+    info.size = len(data)
+    head = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    head[:len(name)], head[156:157], head[148:156] = name, kind, b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head)
+    return bytes(head) + data + bytes(-len(data) % 512)
+
+
 def link(name, target, kind=tarfile.SYMTYPE):
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, target
@@ -206,6 +216,11 @@ CONTAINERS = {
     "no_end_evil.zip": (zipped([("a.pkl", EVIL)])[:-30], "malicious", "MOAT-M001"),
     "unknown_method.zip": (zip_of([zip_entry(b"a.pkl", EVIL, method=97)]), "unscannable", None),
     "links.tar": (tarred([(link("a", "../../x"), b"")]), "suspicious", "MOAT-M044"),
+    "slash_0.tar": (tar_entry(b"a.pkl/", EVIL, b"0") + bytes(1024), "malicious", "MOAT-M001"),
+    "slash_7.tar": (tar_entry(b"a.pkl/", tar_entry(EVIL, b"", b"5"), b"7") + bytes(1024), "malicious", "MOAT-M001"),
+    "folder_with_data.tar": (tar_entry(b"a/", tar_entry(b"b/", b"", b"5"), b"\0") + bytes(1024), "suspicious", "MOAT-M041"),
+    "folder_with_a_pickle.tar": (tar_entry(b"a/", EVIL, b"5") + bytes(1024), "malicious", "MOAT-M041"),
+    "old_folder.tar": (tar_entry(b"a/", b"", b"\0") + tar_entry(b"a/b.txt", b"x", b"0") + bytes(1024), "clean", None),
     "hard.tar": (tarred([(link("a", "/etc/passwd", tarfile.LNKTYPE), b"")]), "suspicious", "MOAT-M044"),
     "inside.tar": (tarred([(link("d/a", "../b.txt"), b""), ("b.txt", b"text")]), "clean", None),
     "gnu_long.tar": (tarred([("d" * 150 + "/evil.pkl", EVIL)], format=tarfile.GNU_FORMAT), "malicious", "MOAT-M001"),
