@@ -15,6 +15,14 @@ bool name_below(Str name, Str above)
     return str_starts(name, above) && (name.n == above.n || name.p[above.n] == '/');
 }
 
+bool disk_is_never(Str name)
+{
+    for (size_t i = 0; i < disk_never_len; i++)
+        if (name_below(name, disk_never[i]))
+            return true;
+    return false;
+}
+
 /* ---- the root */
 
 static Str base_name(Str path)
@@ -73,9 +81,8 @@ typedef struct Walk {
 
 static bool is_ignored(const DiskAsk *ask, Str name)
 {
-    for (size_t i = 0; i < disk_never_len; i++)
-        if (name_below(name, disk_never[i]))
-            return true;
+    if (!ask->all && disk_is_never(name))
+        return true;
     for (size_t i = 0; i < ask->ignore_count; i++)
         if (name_below(name, ask->ignore[i]))
             return true;

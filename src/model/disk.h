@@ -35,11 +35,13 @@ typedef struct DiskAsk {
     const Str *ignore;                                 /* exact names; a folder's name covers what is below */
     size_t     ignore_count;
     bool       follow;                                 /* links to plain files count as files       */
+    bool       all;                                    /* .git and its company too                  */
 } DiskAsk;
 
 /* Names that are never signed, at the root of a folder: .git and its company. */
 extern const Str    disk_never[];
 extern const size_t disk_never_len;
+bool disk_is_never(Str name);                          /* one of them, or below one */
 
 bool disk_open(Arena *a, const char *path, Disk *out, Err *e);
 /* Fills v, n and bytes of an open Disk. */

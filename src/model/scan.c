@@ -71,10 +71,10 @@ static bool run_batch(Scanner *s, Err *e)
     return all && (!s->full || err_set(e, E_LIMIT, "too many members and findings for the memory allowed"));
 }
 
-static void cannot(Scanner *s, Str path, const char *why)
+static void cannot(Scanner *s, Str path, bool digest, const char *why)
 {
     crew_row(s, path, (Str){ "", 0 }, S("unknown"), SCAN_UNSCANNABLE, str(why));
-    s->undigested = true;
+    s->undigested |= digest;
 }
 
 /* Takes fd. */
@@ -82,7 +82,7 @@ static bool add_file(Scanner *s, int fd, Str path, bool digest, Err *e)
 {
     Job j = { .box = { .fd = fd, .name = path }, .path = path, .digest = digest && s->o.digest };
     if (fd < 0 || fstat(fd, &j.before) != 0 || !S_ISREG(j.before.st_mode)) {
-        cannot(s, path, fd < 0 ? arena_printf(s->a, "%m") : "no plain file");
+        cannot(s, path, digest, fd < 0 ? arena_printf(s->a, "%m") : "no plain file");
         if (fd >= 0)
             close(fd);
         return true;
@@ -93,6 +93,10 @@ static bool add_file(Scanner *s, int fd, Str path, bool digest, Err *e)
     return s->n < CREW_BATCH || run_batch(s, e);
 }
 
+static const char *const kind_says[] = {
+    [DISK_LINK] = "a symbolic link, which is not followed", [DISK_OTHER] = "no plain file", [DISK_BAD_NAME] = "a name that is not UTF-8",
+};
+
 static int open_beneath(int dir, const char *name)
 {
     struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
@@ -100,20 +104,21 @@ static int open_beneath(int dir, const char *name)
     return (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 }
 
+/* Every file is judged, for what is loaded asks nobody whether it was signed; the digest is over the files that a signature covers. */
 static bool add_folder(Scanner *s, Disk *d, Err *e)
 {
-    bool ok = disk_list(s->a, d, &(DiskAsk){ 0 }, e);
+    bool ok = disk_list(s->a, d, &(DiskAsk){ .all = true }, e);
     Str  signature = ok ? disk_inside(s->a, d, model_signature_path(s->a, d->path)) : (Str){ "", 0 };
     for (size_t i = 0; ok && i < d->n; i++) {
         const DiskFile *f = &d->v[i];
         const char     *path = path_join(s->a, d->path, f->name);
+        bool            digest = !str_eq(f->name, signature) && !disk_is_never(f->name);
         if (path == NULL)
             return err_nomem(e);
-        if (f->kind != DISK_FILE)
-            cannot(s, str(path), f->kind == DISK_LINK ? "a symbolic link, which is not followed" : f->kind == DISK_BAD_NAME ? "a name that is not UTF-8" :
-                                                                                                                          "no plain file");
+        if (f->kind == DISK_FILE)
+            ok = add_file(s, open_beneath(d->fd, f->name.p), str(path), digest, e);
         else
-            ok = add_file(s, open_beneath(d->fd, f->name.p), str(path), !str_eq(f->name, signature), e);
+            cannot(s, str(path), digest, kind_says[f->kind]);
     }
     return ok;
 }

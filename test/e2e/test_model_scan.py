@@ -279,6 +279,15 @@ def test_many_members_are_sorted_in_the_box(moat, tmp_path):
     assert one(moat, path)[1]["verdict"] == "clean"
 
 
+@pytest.mark.parametrize("name", [".git/w.bin", ".github/w.pkl", ".gitignore", ".gitattributes", ".git/sub/w"])
+def test_what_no_signature_covers_is_judged_all_the_same(moat, tmp_path, name):
+    path = tmp_path / "m" / name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(EVIL)
+    done, report = scan(moat, tmp_path / "m")
+    assert done.code == 1 and verdicts(report) == {str(path): "malicious"}
+
+
 def test_every_member_has_a_row_and_findings_say_where(moat, tmp_path):
     (tmp_path / "a.zip").write_bytes(zipped([("b.zip", zipped([("c.pkl", EVIL), ("d.txt", b"x")])), ("e.txt", b"y")]))
     done, report = scan(moat, tmp_path / "a.zip")
@@ -437,6 +446,7 @@ def test_a_folder_is_recorded_by_the_digest_that_signing_gives_it(moat, tmp_path
     (d / "sub").mkdir(parents=True)
     (d / "a.pkl").write_bytes(GOOD)
     (d / "sub/b.txt").write_bytes(b"words\n")
+    (d / ".gitattributes").write_bytes(b"*.bin filter=lfs\n")  # judged, and no part of the digest
     assert moat("key", "new", "--out", "k", cwd=tmp_path).code == 0
     signed = json.loads(moat("model", "sign", "m", "--key", "k", "--json", cwd=tmp_path).out)
     assert moat("model", "scan", "m", cwd=tmp_path).code == 0
