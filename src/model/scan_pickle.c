@@ -270,12 +270,30 @@ static PickleEnd run(Judge *j, Pickle *p, uint64_t at)
     return pickle_run(p, at);
 }
 
+/* Did it look up or call an unknown name before anything broke?  Chance bytes that run so far are rare. */
+static bool reached(const Judge *j)
+{
+    for (size_t i = 0; i < j->hit_count; i++) {
+        const Hit *h = &j->hits[i];
+        bool       import = h->rule == RULE_PICKLE_UNKNOWN || h->rule == RULE_PICKLE_UNKNOWN_CALL || h->rule == RULE_PICKLE_ACTS;
+        if (import && (j->broken == NULL || h->byte <= j->broken_at))
+            return true;
+    }
+    return false;
+}
+
+/* Bytes behind a pickle that are none.  An old torch file has none such: its loader reads five pickles whatever comes of them. */
+static bool no_pickle(const Judge *j, PickleEnd end)
+{
+    return j->streams > 0 && end != PICKLE_ENDED && end != PICKLE_OVER && j->home != PICKLE_TORCH_LEGACY && gathered(j) < SCAN_MALICIOUS && !reached(j);
+}
+
 /* Judges the pickle at `at` and says what was found.  True when another can follow it. */
 static bool one(Judge *j, Pickle *p, uint64_t at)
 {
     PickleEnd end = run(j, p, at);
-    if (j->streams > 0 && gathered(j) < SCAN_MALICIOUS && end != PICKLE_ENDED) {
-        j->hit_count = 0, j->epoch++;                  /* bytes behind a pickle that are none */
+    if (no_pickle(j, end)) {
+        j->hit_count = 0, j->epoch++;
         return false;
     }
     j->streams++;
@@ -319,6 +337,8 @@ static void all(Judge *j, Pickle *p, uint64_t *end)
         if (more)
             at = pickle_at(p);
     }
+    if (j->home == PICKLE_TORCH_LEGACY && (!more || j->streams < LEGACY_PICKLES) && j->verdict < SCAN_BROKEN)
+        j->verdict = SCAN_BROKEN;
     *end = j->home == PICKLE_TORCH_LEGACY && more ? torch_legacy_end(j, at) : at;
     say(j);
     if (j->in->depth == 0 && j->home != PICKLE_TORCH_LEGACY)

@@ -173,6 +173,7 @@ TEST(scan_pickle, p06_pickles_behind_the_first_are_judged_and_other_bytes_are_le
         { "behind zeros", S("\x80\x04N.\0\0\0\0\0\0\0\0\x80\x04" SYSTEM "\x93\x8c\x04true\x85R."), BAD },
         { "behind text, protocol 0", S("N.# weights follow #cos\nsystem\n(S'true'\ntR."), BAD },
         { "behind a broken one", S("\xff\xff\x80\x04" SYSTEM "\x93\x8c\x04true\x85R."), BAD },
+        { "an unknown name and no end", S("N.cfoo\nbar\n)R"), ODD },
         { "raw bytes", S("\x80\x04N.\0\0\0\0\x80\x03zzz"), SCAN_CLEAN },
     };
     Heard l;
@@ -304,7 +305,8 @@ TEST(scan_pickle, p10_persistent_ids_must_name_storages_that_are_there)
     CHECK(verdict(S(STORE("0", "K\x02") "."), PICKLE_PLAIN) == ODD && verdict(S("Pid\n."), PICKLE_PLAIN) == ODD);
 }
 
-#define LEGACY "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\x02M\xe9\x03.\x80\x02}."
+#define MAGIC "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+#define LEGACY MAGIC "\x80\x02M\xe9\x03.\x80\x02}."
 
 TEST(scan_pickle, p10_an_old_torch_file_is_five_pickles_and_its_storages)
 {
@@ -314,6 +316,8 @@ TEST(scan_pickle, p10_an_old_torch_file_is_five_pickles_and_its_storages)
     buf_free(&l.all);
     CHECK(verdict((Str){ file.p, file.n - 5 }, PICKLE_TORCH_LEGACY) == ODD);
     CHECK(verdict(S("\x80\x02" "ccollections\nCounter\n)R." "\x80\x02M\xe9\x03."), PICKLE_TORCH_LEGACY) == BAD);
+    CHECK(verdict(S(MAGIC "cfoo\nbar\n)R"), PICKLE_PLAIN) == ODD);
+    CHECK(verdict(S(MAGIC), PICKLE_PLAIN) == SCAN_BROKEN);
     CHECK(verdict(S(LEGACY "cos\nsystem\n(S'true'\ntR."), PICKLE_PLAIN) == BAD);
 }
 
