@@ -192,10 +192,35 @@ static PickleHome home_of(const Item *it)
     return is_legacy_torch(it->bytes) ? PICKLE_TORCH_LEGACY : is_joblib(it->bytes) ? PICKLE_JOBLIB : it->torch != NULL ? PICKLE_TORCH_ZIP : PICKLE_PLAIN;
 }
 
+/* Did it look up or call an unknown name, or outgrow the limits, before anything broke?  Numbers read as opcodes hardly get so far. */
+static bool reached(const Held *h)
+{
+    uint64_t broken = UINT64_MAX;
+    bool     is = false;
+    for (size_t i = 0; i < h->n; i++)
+        if (h->v[i].rule == RULE_PICKLE_BROKEN && h->v[i].byte < broken)
+            broken = h->v[i].byte;
+    for (size_t i = 0; i < h->n && !is; i++) {
+        unsigned r = h->v[i].rule;
+        is = h->v[i].byte <= broken && (r == RULE_PICKLE_UNKNOWN || r == RULE_PICKLE_UNKNOWN_CALL || r == RULE_PICKLE_ACTS || r == RULE_PICKLE_LIMIT);
+    }
+    return is;
+}
+
+/* pickle.load takes the same file and reads joblib's arrays as opcodes. */
+static void judge_as_plain(Walk *w, const Item *it, ScanVerdict v, Arena *a, Judged *j)
+{
+    Held        plain = { .a = a };
+    uint64_t    end;
+    ScanVerdict as = run_pickle(&plain, it, 0, PICKLE_PLAIN, &end);
+    if (as == SCAN_MALICIOUS || (as > v && (as == SCAN_UNSCANNABLE || (as == SCAN_SUSPICIOUS && reached(&plain)))))
+        release(w, j, &plain, as);
+}
+
 static bool judge_pickle(Walk *w, const Item *it, When when, Judged *j)
 {
     defer_arena Arena *a = arena_new(SCAN_ARENA);
-    Held               h = { .a = a }, plain = { .a = a };
+    Held               h = { .a = a };
     PickleHome         home = home_of(it);
     uint64_t           end;
     if (a == NULL)
@@ -207,9 +232,8 @@ static bool judge_pickle(Walk *w, const Item *it, When when, Judged *j)
     release(w, j, &h, v);
     if (home != PICKLE_TORCH_LEGACY && v < SCAN_MALICIOUS)
         judge_rest(w, it, end, j);
-    /* pickle.load takes the same file and reads joblib's arrays as opcodes. */
-    if (home == PICKLE_JOBLIB && v != SCAN_MALICIOUS && run_pickle(&plain, it, 0, PICKLE_PLAIN, &end) == SCAN_MALICIOUS)
-        release(w, j, &plain, SCAN_MALICIOUS);
+    if (home == PICKLE_JOBLIB && v != SCAN_MALICIOUS)
+        judge_as_plain(w, it, v, a, j);
     return true;
 }
 
@@ -287,11 +311,19 @@ static bool loads(const char *format)
     return false;
 }
 
+/* Pickles are packed and PyTorch's archives are called .pkl by honest people; these never. */
+static bool is_box(const char *format)
+{
+    return strcmp(format, "tar") == 0 || strcmp(format, "zip") == 0 || strcmp(format, "npz") == 0;
+}
+
 /* Only what loaders act upon matters: a pickle called README.txt, not a text called data.npy. */
 static void judge_name(Walk *w, const Item *it, Judged *j)
 {
     if (!loads(j->format))
         return;
+    if (named_pickle(it->name) && is_box(j->format))
+        walk_hit(w, j, it, RULE_MISNAMED, 0, "named like a pickle, but it is: %s", j->format);
     for (size_t i = 0; i < len_of(promises); i++)
         if (str_ends(it->name, str(promises[i].end)) && strncmp(j->format, promises[i].format, strlen(promises[i].format)) != 0)
             walk_hit(w, j, it, RULE_MISNAMED, 0, "named %s, but it is: %s", promises[i].end, j->format);
@@ -356,7 +388,7 @@ static void judge_bytes(Walk *w, const Item *it, Judged *j)
     } else if (judge_kinds(w, it, j)) {
         const char *format = j->format;                /* tar begins with a name, which may be a pickle's beginning */
         if (may_be_pickle(it->bytes))
-            judge_pickle(w, it, sure ? IF_ANYTHING : IF_HARMFUL, j);
+            judge_pickle(w, it, sure ? IF_ANYTHING : is_tar(it) ? IF_IT_ENDS : IF_HARMFUL, j);
         j->format = format;
     } else if (!((sure || may_be_pickle(it->bytes)) && judge_pickle(w, it, sure || named_pickle(it->name) ? IF_ANYTHING : IF_IT_ENDS, j))) {
         judge_other(w, it, j);

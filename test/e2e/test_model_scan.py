@@ -228,6 +228,7 @@ CONTAINERS = {
     "up.tar": (tarred([("../up.txt", b"x")]), "suspicious", "MOAT-M040"),
     "old_torch.tar": (tarred([("pickle", GOOD), ("storages", GOOD), ("tensors", GOOD), ("sys_info", GOOD)]), "suspicious", "MOAT-M050"),
     "named_after_a_pickle.tar": (tarred([("cposix\nsystem\n(S'true'\ntR.", b"x")]), "malicious", "MOAT-M001"),
+    "named_after_an_unknown.pkl": (tarred([("cfoo\nbar\n)R.", b"")]), "suspicious", "MOAT-M046"),
     "two.tar": (tarred([("a.txt", b"x")]) + tarred([("b.txt", b"x")]), "suspicious", "MOAT-M047"),
     "cut.tar": (tarred([("a.txt", b"x" * 2000)])[:1024], "broken", None),
     "README.txt": (EVIL, "malicious", "MOAT-M046"),
