@@ -190,7 +190,7 @@ CONTAINERS = {
     "zeros_between.pkl.gz": (gzip.compress(b"") + bytes(8) + gzip.compress(EVIL), "malicious", "MOAT-M001"),
     "zeros_between.tar.gz": (gzip.compress(b"") + bytes(513) + gzip.compress(tarred([("a.pkl", EVIL)])), "malicious", "MOAT-M001"),
     "zeros_behind.pkl.gz": (gzip.compress(GOOD) + bytes(600), "clean", None),
-    "behind_zeros.pkl.bz2": (bz2.compress(GOOD) + bytes(8) + b"ÿ" * 9, "suspicious", "MOAT-M047"),
+    "behind_zeros.pkl.bz2": (bz2.compress(GOOD) + bytes(8) + b"behind" * 9, "suspicious", "MOAT-M047"),
     "cut.pkl.gz": (gzip.compress(pickle.dumps(list(range(4000)), protocol=2))[:-90], "broken", None),
     "cut_evil.pkl.gz": (gzip.compress(EVIL + os.urandom(4096))[:-30], "malicious", "MOAT-M001"),
     "corrupt.pkl.xz": (lzma.compress(GOOD)[:-9] + b"123456789", "broken", None),
