@@ -104,6 +104,14 @@ static int open_beneath(int dir, const char *name)
     return (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 }
 
+static bool counts(const Scanner *s, Str name)
+{
+    for (size_t i = 0; i < s->o.uncounted_count; i++)
+        if (name_below(name, s->o.uncounted[i]))
+            return false;
+    return !disk_is_never(name);
+}
+
 /* Every file is judged, for what is loaded asks nobody whether it was signed; the digest is over the files that a signature covers. */
 static bool add_folder(Scanner *s, Disk *d, Err *e)
 {
@@ -112,7 +120,7 @@ static bool add_folder(Scanner *s, Disk *d, Err *e)
     for (size_t i = 0; ok && i < d->n; i++) {
         const DiskFile *f = &d->v[i];
         const char     *path = path_join(s->a, d->path, f->name);
-        bool            digest = !str_eq(f->name, signature) && !disk_is_never(f->name);
+        bool            digest = !str_eq(f->name, signature) && counts(s, f->name);
         if (path == NULL)
             return err_nomem(e);
         if (f->kind == DISK_FILE)

@@ -57,6 +57,8 @@ typedef struct ScanOptions {
     bool     deep;                                     /* read tensor bytes too: hidden archives and pickles */
     bool     digest;                                   /* of what was scanned, from the same descriptors     */
     unsigned seconds;                                  /* for one file; 0: SCAN_SECONDS                      */
+    const Str *uncounted;                              /* judged, but no part of a folder's digest: what its signer left out */
+    size_t   uncounted_count;
 } ScanOptions;
 enum { SCAN_SECONDS = 60 };
 

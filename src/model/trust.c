@@ -1,24 +1,35 @@
 /* trust.c - may this model be used here?  Signature, scan and history together; see model.h. */
 #include "model/rules.h"
 #include "model/scan.h"
+#include <sys/stat.h>
 
-/* The scan of exactly these bytes: the ledger's, if this version made it, else one made now. */
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The scan of exactly these bytes: the ledger's, if this version made it, else one made now.  A folder's digest says nothing about names
+ * and about files that the signer left out, so a folder is scanned anew each time. */
 static bool scan_of(Arena *a, const ModelCheck *c, Ledger *l, Findings *found, const ModelVerdict *v, ScanVerdict *out, Err *e)
 {
     ScanSummary s;
     Findings   *mine = findings_new(a);
-    if (l != NULL && model_scan_known(l, a, &v->digest, out, e) && *out == SCAN_CLEAN)
+    ScanOptions o = { .part = c->part, .digest = true, .uncounted = v->ignored, .uncounted_count = v->ignored_count };
+    if (l != NULL && !is_folder(c->path) && model_scan_known(l, a, &v->digest, out, e) && *out == SCAN_CLEAN)
         return true;
     if (e->code != E_OK)
         return false;
-    if (mine == NULL || !model_scan(a, c->path, &(ScanOptions){ .part = c->part, .digest = true }, mine, &s, e))
+    if (mine == NULL || !model_scan(a, c->path, &o, mine, &s, e))
         return mine != NULL || err_nomem(e);
     for (size_t i = 0; i < findings_count(mine); i++)
         if (!finding_add(found, *findings_at(mine, i)))
             return err_nomem(e);
+    *out = s.verdict;
+    if (s.verdict != SCAN_CLEAN)                       /* refused, whatever the digest */
+        return true;
     if (!s.has_digest || !digest_eq(&s.digest, &v->digest))
         return err_set(e, E_IO, "%s: changed between its verification and its scan", c->path);
-    *out = s.verdict;
     return true;
 }
 

@@ -91,3 +91,17 @@ def test_a_published_digest_is_history_enough(moat, house, tmp_path):
 def test_accept_wants_a_declared_model(moat, tmp_path):
     safetensors(tmp_path / "x.safetensors")
     assert moat("model", "verify", "x.safetensors", "--sha256", "0" * 64, "--accept").code == 2
+
+
+def test_what_a_signer_left_out_is_scanned_each_time(moat, tmp_path):
+    folder = tmp_path / "m"
+    (folder / "cache").mkdir(parents=True)
+    safetensors(folder / "w.safetensors")
+    (tmp_path / "moat.yaml").write_text(YAML.format(path="m", more=""))
+    assert moat("key", "new", "--out", "k").code == 0 and moat("model", "sign", "m", "--key", "k", "--ignore", "cache").code == 0
+    assert moat("model", "scan", "m").code == 0 and verdict(moat) == (0, True, set())
+    safetensors(folder / "cache/x.safetensors")
+    assert verdict(moat) == (0, True, set())
+    (folder / "cache/weights.data").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
+    code, verified, rules = verdict(moat)
+    assert (code, verified) == (1, False) and "MOAT-M111" in rules
