@@ -7,7 +7,7 @@ enum { LINE_MAX_BYTES = 8192 };
 
 static bool        deep;
 static const char *list_file;
-static long        seconds;
+static long        seconds = SCAN_SECONDS;
 
 const Opt model_scan_opts[3] = {
     { "deep", 0, OPT_FLAG, &deep, NULL, "read the bytes of tensors too, for archives and pickles that hide there" },
@@ -50,6 +50,18 @@ static void failed(Run *r, const Err *e)
     r->failed = true;
 }
 
+/* What was asked for and not looked at has a row too, or a reader of the rows takes it for clean. */
+static void failed_path(Run *r, const char *path, const Err *e)
+{
+    Str         none = { "", 0 };
+    ScanRow     row = { arena_str(r->a, str(path)), none, S("unknown"), arena_str(r->a, str(e->message)), SCAN_UNSCANNABLE };
+    ScanSummary one = { .verdict = SCAN_UNSCANNABLE, .v = &row, .n = 1 };
+    Err         second = { 0 };
+    failed(r, e);
+    if (!gather(r, &one, &second))
+        failed(r, &second);
+}
+
 /* ---- one path of the command line, with its record */
 
 static bool note(const ModelTarget *t, const ScanSummary *s, Err *e)
@@ -65,12 +77,14 @@ static void scan_one(Run *r, const char *arg)
     ModelTarget t;
     ScanSummary s;
     if (!model_target(r->a, arg, &t, &e)) {
-        failed(r, &e);
+        failed_path(r, arg, &e);
         return;
     }
     ScanOptions o = { .part = t.c.part, .deep = deep, .digest = t.p != NULL, .seconds = (unsigned)seconds };
     bool        ok = model_scan(r->a, t.c.path, &o, r->found, &s, &e);
-    if (!gather(r, &s, ok ? &e : NULL) || !ok || (t.p != NULL && !note(&t, &s, &e)))
+    if (!gather(r, &s, ok ? &e : NULL) || !ok)
+        failed_path(r, arg, &e);
+    else if (t.p != NULL && !note(&t, &s, &e))
         failed(r, &e);
 }
 
@@ -79,7 +93,7 @@ static void scan_one(Run *r, const char *arg)
 static bool next_line(FILE *f, char *line, Err *e)
 {
     if (fgets(line, LINE_MAX_BYTES, f) == NULL)
-        return false;
+        return ferror(f) ? err_set(e, E_IO, "--files-from %s: %m", list_file) : false;
     size_t n = strcspn(line, "\n");
     if (n == LINE_MAX_BYTES - 1)
         return err_set(e, E_LIMIT, "--files-from: a line of more than %d bytes", LINE_MAX_BYTES - 2);
@@ -93,11 +107,11 @@ static void scan_lines(Run *r, FILE *f, Scanner *s)
     Err  e = { 0 };
     while (next_line(f, line, &e))
         if (*line != '\0' && !scanner_add(s, line, &e)) {
-            failed(r, &e);
+            failed_path(r, line, &e);
             e = (Err){ 0 };
         }
     if (e.code != E_OK)
-        failed(r, &e);
+        failed_path(r, list_file, &e);
 }
 
 static void scan_list(Run *r)
@@ -112,12 +126,12 @@ static void scan_list(Run *r)
     if (f == NULL)
         err_set(&e, E_IO, "%s: %m", list_file);
     if (s == NULL) {
-        failed(r, &e);
+        failed_path(r, list_file, &e);
         return;
     }
     scan_lines(r, f, s);
     if (!scanner_close(s, &e) || !gather(r, &sum, &e))
-        failed(r, &e);
+        failed_path(r, list_file, &e);
 }
 
 /* ---- output */
@@ -172,7 +186,7 @@ int model_scan_cmd(int argc, char **argv)
     Err                e = { 0 };
     if (argc == 0 && list_file == NULL)
         return usage("moat model scan PATH|NAME... [--deep] [--files-from FILE]");
-    if (seconds < 0 || seconds > 86400)
+    if (seconds < 1 || seconds > 86400)
         return usage("--seconds wants a number from 1 to 86400");
     Run r = { .a = a, .found = a ? findings_new(a) : NULL };
     if (r.found == NULL) {
@@ -183,6 +197,12 @@ int model_scan_cmd(int argc, char **argv)
         scan_one(&r, argv[i]);
     if (list_file != NULL)
         scan_list(&r);
+    if (r.all.n == 0 && !r.failed) {
+        err_set(&e, E_FORMAT, "nothing to scan: no file in what was given");
+        failed(&r, &e);
+    }
+    if (r.failed && r.all.verdict < SCAN_UNSCANNABLE)
+        r.all.verdict = SCAN_UNSCANNABLE;
     findings_sort(r.found);
     if (!(common.json ? print_json(&r) : print_text(&r)))
         return EXIT_BROKEN;

@@ -20,6 +20,9 @@ import zlib
 import pytest
 
 ORDER = ["clean", "unscannable", "broken", "suspicious", "malicious"]
+JOBLIB = (b"\x80\x03cjoblib.numpy_pickle\nNumpyArrayWrapper\n)\x81}(X\x08\0\0\0subclasscnumpy\nndarray\nX\x05\0\0\0shapeK\r\x85X\x05\0\0\0orderX\1\0\0\0C"
+          b"X\x05\0\0\0dtypecnumpy\ndtype\n(X\2\0\0\0u1K\0K\1tR(K\3X\1\0\0\0|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tb"
+          b"X\n\0\0\0allow_mmap\x88X\x1b\0\0\0numpy_array_alignment_bytesNub%s.")      # an array of 13 bytes
 EVIL = b"cposix\nsystem\n(S'true'\ntR."
 GOOD = pickle.dumps({"weights": [1.0, 2.0], "name": "x"}, protocol=4)
 
@@ -229,6 +232,8 @@ CONTAINERS = {
     "old_torch.tar": (tarred([("pickle", GOOD), ("storages", GOOD), ("tensors", GOOD), ("sys_info", GOOD)]), "suspicious", "MOAT-M050"),
     "named_after_a_pickle.tar": (tarred([("cposix\nsystem\n(S'true'\ntR.", b"x")]), "malicious", "MOAT-M001"),
     "named_after_an_unknown.pkl": (tarred([("cfoo\nbar\n)R.", b"")]), "suspicious", "MOAT-M046"),
+    "array.joblib": (JOBLIB % b"0123456789abc", "clean", None),
+    "calls_as_array.joblib": (JOBLIB % b"0cfoo\nbar\n)R.", "suspicious", "MOAT-M004"),
     "two.tar": (tarred([("a.txt", b"x")]) + tarred([("b.txt", b"x")]), "suspicious", "MOAT-M047"),
     "cut.tar": (tarred([("a.txt", b"x" * 2000)])[:1024], "broken", None),
     "README.txt": (EVIL, "malicious", "MOAT-M046"),
@@ -315,6 +320,13 @@ def test_fail_on_and_usage(moat, tmp_path):
     assert moat("model", "scan", tmp_path / "front.zip", "--fail-on", "critical").code == 0
     assert moat("model", "scan").code == 2
     assert moat("model", "scan", tmp_path / "none").code == 3
+    done, report = scan(moat, tmp_path / "none")
+    assert done.code == 3 and report["verdict"] == "unscannable" and verdicts(report) == {str(tmp_path / "none"): "unscannable"}
+    (tmp_path / "empty").mkdir()
+    for args in (["--files-from", tmp_path], ["--files-from", "/dev/null"], [tmp_path / "empty"]):
+        done, report = scan(moat, *args)
+        assert done.code == 3 and done.err and report["verdict"] == "unscannable", args
+    assert moat("model", "scan", tmp_path / "front.zip", "--seconds", "0").code == 2
     both = moat("model", "scan", tmp_path / "none", tmp_path / "front.zip")
     assert both.code == 1 and "none" in both.err
 
@@ -386,6 +398,7 @@ def test_a_killed_worker_costs_one_file(moat, tmp_path):
 def test_a_slow_file_is_given_up(moat, tmp_path):
     d = in_folder(tmp_path)
     (d / "d.pkl").unlink()
+    (d / "b.bz2").write_bytes(zipped([(f"{i}.bz2", SLOW) for i in range(4)]))      # as much as may be unpacked from one file
     code, rows, err = finish(start(moat, d, "--seconds", "1"), d)
     assert rows["b.bz2"]["verdict"] == "unscannable" and "longer than 1 s" in rows["b.bz2"]["why"]
     assert rows["c.pkl"]["verdict"] == "clean" and code == 3
