@@ -145,6 +145,8 @@ static bool read_central(Cur *c, ZipEntry *x)
 static bool read_directory(Reader *r, uint64_t at, uint64_t base, uint64_t count)
 {
     Cur c = cur_of(str_from(r->file, at));
+    if (r->z->directory == 0 || at < r->z->directory)
+        r->z->directory = at;
     for (;;) {
         ZipEntry x = { 0 };
         if (!read_central(&c, &x)) {
@@ -171,17 +173,30 @@ typedef struct End {
     bool     plain, moved, wide;
 } End;
 
-static bool read_end64(Str file, End *x)
+/* Two readers, two places: where the locator says, or directly in front of the locator, as zipfile has it.  UINT64_MAX: none. */
+static uint64_t end64_at(Str file, uint64_t end, bool near)
 {
-    if (x->at < FIND64_SIZE || !is_at(file, x->at - FIND64_SIZE, FIND64))
+    if (end < FIND64_SIZE || !is_at(file, end - FIND64_SIZE, FIND64))
+        return UINT64_MAX;
+    Cur c = cur_of(slice(file, end - FIND64_SIZE + 8, 8));
+    uint64_t at = cur_u64(&c);
+    if (near || !is_at(file, at, END64))               /* bytes in front may have moved everything */
+        at = end >= FIND64_SIZE + END64_SIZE ? end - FIND64_SIZE - END64_SIZE : UINT64_MAX;
+    return is_at(file, at, END64) ? at : UINT64_MAX;
+}
+
+static bool two_end64(Str file, uint64_t end)
+{
+    uint64_t near = end64_at(file, end, true);
+    return near != UINT64_MAX && near != end64_at(file, end, false);
+}
+
+static bool read_end64(Str file, End *x, bool near)
+{
+    uint64_t at = end64_at(file, x->at, near);
+    if (at == UINT64_MAX)
         return false;
-    Cur c = cur_of(slice(file, x->at - FIND64_SIZE + 8, 8));
-    uint64_t at = cur_u64(&c), near = x->at - FIND64_SIZE - END64_SIZE;
-    if (!is_at(file, at, END64) && x->at >= FIND64_SIZE + END64_SIZE && is_at(file, near, END64))
-        at = near;                                     /* bytes in front moved everything */
-    if (!is_at(file, at, END64))
-        return false;
-    c = cur_of(str_from(file, at));
+    Cur c = cur_of(str_from(file, at));
     cur_skip(&c, 32);
     x->count = cur_u64(&c), x->size = cur_u64(&c), x->offset = cur_u64(&c);
     x->body = at < x->at ? at : x->body;
@@ -189,7 +204,7 @@ static bool read_end64(Str file, End *x)
 }
 
 /* The directory is where the record says (plain), or where it must be if bytes were put in front of the archive (moved). */
-static End read_end(Str file, uint64_t at)
+static End read_end(Str file, uint64_t at, bool near)
 {
     Cur      c = cur_of(str_from(file, at));
     End      x = { .at = at, .body = at };
@@ -197,7 +212,7 @@ static End read_end(Str file, uint64_t at)
     cur_skip(&c, 10);
     x.count = cur_u16(&c), x.size = cur_u32(&c), x.offset = cur_u32(&c);
     x.end = at + END_SIZE + cur_u16(&c);
-    x.wide = read_end64(file, &x);
+    x.wide = read_end64(file, &x, near);
     if (!__builtin_add_overflow(x.size, x.offset, &sum) && sum <= x.body)
         x.shift = x.body - sum;
     x.plain = is_at(file, x.offset, CENTRAL);
@@ -205,9 +220,9 @@ static End read_end(Str file, uint64_t at)
     return x;
 }
 
-static bool read_one_end(Reader *r, uint64_t at)
+static bool read_one_end(Reader *r, uint64_t at, bool near)
 {
-    End  x = read_end(r->file, at);
+    End  x = read_end(r->file, at, near);
     Zip *z = r->z;
     z->zip64 |= x.wide;
     if (x.end > z->end && x.end <= r->file.n)
@@ -236,8 +251,9 @@ bool zip_ends(Str file)
     const char *p = tail.p;
     /* Four bytes can be chance: an end record must lead to a directory, or end the file. */
     while (tail.n >= END_SIZE && (p = memmem(p, (size_t)(tail.p + tail.n - p), END, 4)) != NULL) {
-        End x = read_end(file, (uint64_t)(p++ - file.p));
-        if (x.plain || x.moved || (x.count == 0 && x.end == file.n))
+        uint64_t at = (uint64_t)(p++ - file.p);
+        End      x = read_end(file, at, false), y = read_end(file, at, true);
+        if (x.plain || x.moved || y.plain || y.moved || (x.count == 0 && x.end == file.n))
             return true;
     }
     return false;
@@ -259,7 +275,10 @@ static bool read_ends(Reader *r)
 {
     unsigned found = 0;
     for (uint64_t at = end_before(r->file, r->file.n); at != UINT64_MAX && found < ZIP_ENDS_MAX; found++) {
-        if (!in_member(r, at) && !read_one_end(r, at))
+        bool member = in_member(r, at);
+        if (!member && !read_one_end(r, at, false))
+            return false;
+        if (!member && two_end64(r->file, at) && !read_one_end(r, at, true))
             return false;
         if (r->z->end == 0)
             r->z->end = at + END_SIZE;
@@ -300,7 +319,7 @@ static uint64_t end_of(Str file, const ZipEntry *x)
 static bool search(Reader *r, uint64_t from, uint64_t to)
 {
     if (to - from > ZIP_GAP_MAX)
-        to = from + ZIP_GAP_MAX;
+        to = from + ZIP_GAP_MAX, r->z->cut = true;
     while (from + LOCAL_SIZE <= to) {
         const char *p = memmem(r->file.p + from, to - from, LOCAL, 4);
         ZipEntry    x = { .odd = ZIP_UNLISTED };
@@ -345,6 +364,8 @@ static bool sweep(Reader *r)
             return false;
         pos = end > pos ? end : pos;
     }
+    if (pos != 0 && z->directory > pos && z->directory - pos > DESCRIPTOR_MAX)
+        z->gap_at = z->gaps ? z->gap_at : pos, z->gaps += z->directory - pos;
     return pos >= r->file.n || search(r, pos, r->file.n);
 }
 

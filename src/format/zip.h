@@ -45,8 +45,10 @@ typedef struct Zip {
     size_t    n, cap;
     unsigned  ends;                                    /* end records with a directory of their own      */
     bool      no_end, too_many, zip64, missing;        /* `missing`: a directory ends before its count   */
+    bool      cut;                                     /* a gap was too large to be searched to its end  */
     uint64_t  front;                                   /* bytes before the first member                  */
-    uint64_t  gap_at, gaps;                            /* bytes between members that belong to none      */
+    uint64_t  gap_at, gaps;                            /* bytes between members, or before the directory, that belong to none */
+    uint64_t  directory;                               /* where the first one begins; 0: there is none   */
     uint64_t  end;                                     /* behind the last end record and its comment     */
     Str       comment;
 } Zip;

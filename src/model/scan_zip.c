@@ -95,11 +95,13 @@ static void judge_archive(Archive *r)
     if (z->front != 0)
         walk_hit(r->w, r->j, r->it, RULE_TRAILING, 1, "%" PRIu64 " bytes stand before the archive", z->front);
     if (z->gaps != 0)
-        walk_hit(r->w, r->j, r->it, RULE_TRAILING, z->gap_at + 1, "%" PRIu64 " bytes between members belong to none", z->gaps);
+        walk_hit(r->w, r->j, r->it, RULE_TRAILING, z->gap_at + 1, "%" PRIu64 " bytes between members or before the directory belong to none", z->gaps);
     if (!z->no_end && z->end < r->it->bytes.n)
         walk_hit(r->w, r->j, r->it, RULE_TRAILING, z->end + 1, "%" PRIu64 " bytes follow the archive", r->it->bytes.n - z->end);
     if (z->too_many)
         walk_hit(r->w, r->j, r->it, RULE_BOMB, 0, "more than %d members", ZIP_ENTRIES_MAX);
+    if (z->cut)
+        rate(r->j, SCAN_UNSCANNABLE, "a gap of more than %d MiB, which is not searched to its end", ZIP_GAP_MAX >> 20);
     if (z->no_end)
         rate(r->j, SCAN_BROKEN, "an archive without an end");
     if (z->missing)

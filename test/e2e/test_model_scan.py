@@ -166,6 +166,34 @@ def zip_of(entries, listed=None, front=b"", behind=b"", comment=b""):
     return out + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, n, n, len(central), len(out) - len(front), len(comment)) + comment + behind
 
 
+def two_end64(gap=0):
+    """The locator points to an end record that lists a.pkl; the one directly in front of the locator, which zipfile takes, lists b.pkl."""
+    parts, at = [], 0
+    def put(b):
+        nonlocal at
+        parts.append(b)
+        at += len(b)
+        return at - len(b)
+    def directory(entry, local):
+        central = entry[1] + struct.pack("<I", local) + entry[2]
+        return put(central), len(central)
+    def end64(start, n):
+        return put(struct.pack("<4sQ2H2I4Q", b"PK\6\6", 44, 45, 45, 0, 0, 1, 1, n, start))
+    good, evil = zip_entry(b"a.pkl", GOOD), zip_entry(b"b.pkl", EVIL)
+    first = end64(*directory(good, put(good[0])))
+    put(bytes(gap))
+    end64(*directory(evil, put(evil[0])))
+    put(struct.pack("<4sIQI", b"PK\6\7", 0, first, 1) + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 0xffff, 0xffff, 0xffffffff, 0xffffffff, 0))
+    return b"".join(parts)
+
+
+def zip_gap(n):
+    """Bytes that belong to nothing between the last member and the directory."""
+    local, head, name = zip_entry(b"a.pkl", GOOD)
+    central = head + bytes(4) + name
+    return local + bytes(n) + central + struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 1, 1, len(central), len(local) + n, 0)
+
+
 def zip_link(name):
     info = zipfile.ZipInfo(name)
     info.create_system, info.external_attr = 3, 0o120777 << 16
@@ -207,6 +235,11 @@ CONTAINERS = {
     "front.zip": (zip_of([zip_entry(b"a.pkl", GOOD)], front=b"#!/bin/sh\nexit\n"), "suspicious", "MOAT-M047"),
     "behind.zip": (zip_of([zip_entry(b"a.pkl", GOOD)], behind=b"behind"), "suspicious", "MOAT-M047"),
     "two_ends.zip": (zip_of([zip_entry(b"a.pkl", GOOD)]) + zip_of([zip_entry(b"b.pkl", EVIL)]), "malicious", "MOAT-M042"),
+    "two_end64.zip": (two_end64(), "malicious", "MOAT-M042"),
+    "two_end64_far.zip": (two_end64((16 << 20) + 100), "malicious", "MOAT-M042"),
+    "gap.zip": (zip_gap(64), "suspicious", "MOAT-M047"),
+    "descriptor.zip": (zip_gap(24), "clean", None),
+    "long_tail.zip": (zip_of([zip_entry(b"a.pkl", GOOD)] + [zip_entry(b"x" * 65000 + b"%d.txt" % i, b"x") for i in range(260)]), "unscannable", None),
     "end_in_comment.zip": (zip_of([zip_entry(b"a.pkl", EVIL)], comment=zip_of([zip_entry(b"b.pkl", GOOD)])), "malicious", None),
     "twice.zip": (zip_of([zip_entry(b"a.pkl", GOOD), zip_entry(b"a.pkl", EVIL)]), "malicious", "MOAT-M052"),
     "case.zip": (zip_of([zip_entry(b"a.pkl", GOOD), zip_entry(b"A.PKL", GOOD)]), "suspicious", "MOAT-M052"),
