@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -14,12 +15,14 @@ const char *scanner_version(void) { return "moat " MOAT_VERSION; }
 
 /* ---- digests, of the descriptors that were scanned */
 
-static bool hash_fd(char *chunk, int fd, uint64_t size, Digest *out)
+/* What was hashed goes to `copy` too, unless that is -1. */
+static bool hash_fd(char *chunk, int fd, uint64_t size, int copy, Digest *out)
 {
     Sha256  *h = sha256_begin();
     uint64_t at = 0;
     for (ssize_t n; h != NULL && at < size; at += (uint64_t)n) {
-        if ((n = pread(fd, chunk, CREW_CHUNK, (off_t)at)) <= 0)
+        size_t want = size - at < CREW_CHUNK ? (size_t)(size - at) : CREW_CHUNK;
+        if ((n = pread(fd, chunk, want, (off_t)at)) <= 0 || (copy >= 0 && write(copy, chunk, (size_t)n) != n))
             break;
         sha256_add(h, (Str){ chunk, (size_t)n });
     }
@@ -28,14 +31,56 @@ static bool hash_fd(char *chunk, int fd, uint64_t size, Digest *out)
     return h != NULL && at == size;
 }
 
+/* The worker gets a copy that nobody can write to: of exactly the bytes that were hashed. */
+static bool bind_copy(Scanner *s, Job *j)
+{
+    int fd = j->box.size <= CREW_COPY_MAX ? memfd_create("moat", MFD_CLOEXEC | MFD_ALLOW_SEALING) : -1;
+    if (fd < 0)
+        return false;
+    if (!hash_fd(s->chunk, j->fd, j->box.size, fd, &j->hash) || fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) != 0)
+        return close(fd), false;
+    s->copied += j->box.size;
+    j->box.fd = fd;
+    return j->copied = true;
+}
+
+/* Who writes through a mapping moves no time stamp for a while.  So small files are judged as a copy; for large ones the kernel is asked
+ * to let nobody write, which it refuses while somebody can; and where it does not do that, they are hashed before and after. */
+static void bind_job(Scanner *s, Job *j)
+{
+    if (!j->digest || bind_copy(s, j))
+        return;
+    /* A writer who comes breaks the lease, which sends a signal; one that nobody hears. */
+    j->leased = fcntl(j->fd, F_SETSIG, SIGURG) == 0 && fcntl(j->fd, F_SETLEASE, F_RDLCK) == 0;
+    if (!j->leased && !hash_fd(s->chunk, j->fd, j->box.size, -1, &j->hash))
+        j->hash = (Digest){ 0 };
+}
+
+static void unbind_job(Job *j)
+{
+    if (j->leased)
+        fcntl(j->fd, F_SETLEASE, F_UNLCK);
+    if (j->copied)
+        close(j->box.fd);
+    close(j->fd);
+}
+
+static void changed(Scanner *s, const Job *j)
+{
+    crew_void(s, j->path, "changed while it was read");
+    s->undigested = true;
+}
+
 static void digest_job(Scanner *s, const Job *j)
 {
-    Digest d;
+    Digest d = j->hash;
     if (!j->digest)
         return;
     if ((s->digest_count == s->digest_cap && !crew_grow(s->a, &s->digests, s->digest_count, &s->digest_cap, sizeof *s->digests)) ||
-        !hash_fd(s->chunk, j->box.fd, j->box.size, &d))
+        (!j->copied && !hash_fd(s->chunk, j->fd, j->box.size, -1, &d)))
         s->undigested = true;
+    else if (j->leased ? fcntl(j->fd, F_GETLEASE) != F_RDLCK : !digest_eq(&d, &j->hash))
+        changed(s, j);
     else
         memcpy(s->digests[s->digest_count++].digest, d.b, sizeof d.b);
 }
@@ -44,13 +89,11 @@ static void digest_job(Scanner *s, const Job *j)
 static void check_unchanged(Scanner *s, const Job *j)
 {
     struct stat now;
-    bool        same = fstat(j->box.fd, &now) == 0 && now.st_size == j->before.st_size && now.st_mtim.tv_sec == j->before.st_mtim.tv_sec &&
+    bool        same = fstat(j->fd, &now) == 0 && now.st_size == j->before.st_size && now.st_mtim.tv_sec == j->before.st_mtim.tv_sec &&
                 now.st_mtim.tv_nsec == j->before.st_mtim.tv_nsec && now.st_ctim.tv_sec == j->before.st_ctim.tv_sec &&
                 now.st_ctim.tv_nsec == j->before.st_ctim.tv_nsec;
-    if (same)
-        return;
-    crew_void(s, j->path, "changed while it was read");
-    s->undigested = true;
+    if (!same)
+        changed(s, j);
 }
 
 /* ---- the batch */
@@ -64,10 +107,10 @@ static bool run_batch(Scanner *s, Err *e)
     for (size_t i = 0; i < s->n; i++) {
         if (i < done)
             digest_job(s, &s->v[i]), check_unchanged(s, &s->v[i]);
-        close(s->v[i].box.fd);
+        unbind_job(&s->v[i]);
     }
     bool all = done == s->n;
-    s->n = 0;
+    s->n = 0, s->copied = 0;
     return all && (!s->full || err_set(e, E_LIMIT, "too many members and findings for the memory allowed"));
 }
 
@@ -80,7 +123,7 @@ static void cannot(Scanner *s, Str path, bool digest, const char *why)
 /* Takes fd. */
 static bool add_file(Scanner *s, int fd, Str path, bool digest, Err *e)
 {
-    Job j = { .box = { .fd = fd, .name = path }, .path = path, .digest = digest && s->o.digest };
+    Job j = { .box = { .fd = fd, .name = path }, .fd = fd, .path = path, .digest = digest && s->o.digest };
     if (fd < 0 || fstat(fd, &j.before) != 0 || !S_ISREG(j.before.st_mode)) {
         cannot(s, path, digest, fd < 0 ? arena_printf(s->a, "%m") : "no plain file");
         if (fd >= 0)
@@ -89,8 +132,9 @@ static bool add_file(Scanner *s, int fd, Str path, bool digest, Err *e)
     }
     j.box.size = (uint64_t)j.before.st_size;
     s->s->files++, s->s->bytes += j.box.size;
+    bind_job(s, &j);
     s->v[s->n++] = j;
-    return s->n < CREW_BATCH || run_batch(s, e);
+    return (s->n < CREW_BATCH && s->copied < CREW_COPY_MAX) || run_batch(s, e);
 }
 
 static const char *const kind_says[] = {

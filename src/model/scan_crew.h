@@ -5,12 +5,15 @@
 #include "model/statement.h"
 #include <sys/stat.h>
 
-enum { CREW_BATCH = 256, CREW_CHUNK = 256 << 10 };
+enum { CREW_BATCH = 256, CREW_CHUNK = 256 << 10, CREW_COPY_MAX = 64 << 20 };
 
 typedef struct Job {                                   /* a file of the batch */
     BoxFile     box;
     Str         path;
     struct stat before;
+    int         fd;                                    /* the file; box.fd is a copy of it, or the same */
+    bool        copied, leased;                        /* how what is judged is what is hashed          */
+    Digest      hash;                                  /* of the copy, or before the judging            */
     uint64_t    said;                                  /* bytes on the pipe about it */
     ScanVerdict worst;                                 /* that was said about it     */
     bool        digest;                                /* counts for the model's digest */
@@ -27,6 +30,7 @@ struct Scanner {
     uint32_t    *at;                                   /* shared with the worker: the job it is at      */
     Resource    *digests;
     size_t       digest_count, digest_cap;
+    uint64_t     copied;                               /* bytes that the batch holds copies of          */
     bool         folder, undigested, full;             /* full: no memory left for what was found       */
 };
 

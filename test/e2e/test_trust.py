@@ -1,8 +1,10 @@
 """What a declared model needs before it is used: its signer, a clean scan of the same bytes, and a history in the ledger."""
+import hashlib
 import json
-
 import shutil
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -105,3 +107,30 @@ def test_what_a_signer_left_out_is_scanned_each_time(moat, tmp_path):
     (folder / "cache/weights.data").write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     code, verified, rules = verdict(moat)
     assert (code, verified) == (1, False) and "MOAT-M111" in rules
+
+
+FLIP = """
+import mmap, sys, time
+f = open(sys.argv[1], "r+b")
+m = mmap.mmap(f.fileno(), 512)
+good, evil = (bytes.fromhex(x) for x in sys.argv[2:])
+print(flush=True)
+while True:
+    m[0:512] = evil; time.sleep(0.001); m[0:512] = good; time.sleep(0.001)
+"""
+
+
+def test_what_was_hashed_is_what_was_judged(moat, tmp_path):
+    good, evil = b"I1\n.".ljust(512, b"\0"), b"cposix\nsystem\n(S'true'\ntR.".ljust(512, b"\0")
+    (tmp_path / "m.pkl").write_bytes(evil)
+    (tmp_path / "moat.yaml").write_text("moat: 1\nmodels:\n  m: { path: m.pkl }\n")
+    writer = subprocess.Popen([sys.executable, "-c", FLIP, str(tmp_path / "m.pkl"), good.hex(), evil.hex()], stdout=subprocess.PIPE)
+    try:
+        writer.stdout.readline()
+        for _ in range(60):
+            moat("model", "scan", "m")
+    finally:
+        writer.kill(), writer.wait()
+    log = json.loads(moat("ledger", "log", "--json", "--kind", "model.scan").out)["records"]
+    said = {(r["record"].get("subject"), r["record"]["body"]["verdict"]) for r in log}
+    assert len(log) > 0 and (hashlib.sha256(evil).hexdigest(), "clean") not in said and (hashlib.sha256(good).hexdigest(), "malicious") not in said
