@@ -2,6 +2,7 @@
 #include "base/pool.h"
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 struct Pool {
@@ -62,9 +63,14 @@ Pool *pool_new(unsigned threads)
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
     p->threads = calloc(threads, sizeof *p->threads);
+    /* Signals are for whoever made the pool: a worker that took a SIGINT would end the process by its default action. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     while (p->threads != NULL && p->count + 1 < threads &&
            pthread_create(&p->threads[p->count], NULL, worker, p) == 0)
         p->count++;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return p;
 }
 

@@ -1,4 +1,5 @@
 #include "../test.h"
+#include <pthread.h>
 #include "base/clock.h"
 #include "base/dict.h"
 #include "base/file.h"
@@ -228,4 +229,19 @@ TEST(file, a_full_disk_leaves_the_old_content)
     int status;
     CHECK(waitpid(pid, &status, 0) == pid && status == 0);
     CHECK(file_read(a, path, 100, &got, &e) && str_is(got, "old") && entries(dir) == 1);
+}
+
+/* A worker that could be given a signal would end the process while its maker has it blocked to wait for it. */
+TEST(pool, workers_take_no_signals)
+{
+    sigset_t mine, before, waiting;
+    Pool    *p = pool_new(4);
+    sigemptyset(&mine);
+    sigaddset(&mine, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &mine, &before);
+    int got = 0;
+    CHECK(kill(getpid(), SIGUSR1) == 0 && sigpending(&waiting) == 0 && sigismember(&waiting, SIGUSR1) == 1);
+    CHECK(sigwait(&mine, &got) == 0 && got == SIGUSR1);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pool_free(p);
 }
